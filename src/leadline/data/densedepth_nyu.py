@@ -1,0 +1,278 @@
+"""NYU Depth v2 as DenseDepth packed it: 50,688 frames for training, 654 for testing (Alhashim and Wonka 2018)."""
+
+from __future__ import annotations
+
+import csv
+import io
+import struct
+import zipfile
+import zlib
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from leadline.data.nyu_labeled import nyu_camera, nyu_room
+from leadline.data.sample import Frame, Sample
+from leadline.depth.files import MILLIMETRE_M, check_unit
+from leadline.errors import InputError
+
+ZIP_NAME = "nyu_data.zip"
+TRAIN_STEP_M = 10 / 255
+"""Metres per step of the 8-bit training depth."""
+
+
+class DenseDepthNyu:
+    """`nyu_data.zip`, read in place, or the folder that it unpacks to.
+
+        data/nyu2_train.csv             rows of colour,depth: data/nyu2_train/<scene>_out/37.jpg,...37.png
+        data/nyu2_test.csv              data/nyu2_test/00000_colors.png,data/nyu2_test/00000_depth.png
+
+    All pictures are 640x480. Training depth is an 8-bit PNG, metres = value / 255 * 10, its holes filled; testing depth
+    is a 16-bit PNG in millimetres. The depth of the file itself tells which of the two it is. 255 stands for 10 m and
+    anything beyond: it is kept as 10 m, as DenseDepth trains on it. 0 is a hole.
+
+    The scene is the folder (`living_room_0038_out`), the room its name without `_out` and without the letter that
+    counts recordings of one room. The archive does not say which rooms the test frames show; they share one.
+    The CSV files may also stand at `root` itself, or one folder deeper in the archive; one of them is enough.
+
+    The archive is opened for each file, so that threads and forked processes share no handle.
+
+    Args:
+        root: the archive, the folder it was unpacked to, its `data` folder, or a folder that holds `nyu_data.zip`.
+        depth_unit_m: metres per step of every depth file, whatever its format says.
+
+    Raises:
+        InputError: no such archive, a broken one, or rows that name missing files.
+    """
+
+    root: Path
+    frames: Sequence[Frame]
+
+    @staticmethod
+    def recognises(root: Path) -> bool:
+        """Whether `root` is a `.zip`, or a folder with the CSV files or `nyu_data.zip` in it."""
+        try:
+            if root.suffix.lower() == ".zip" and root.is_file():
+                return True
+            return (root / ZIP_NAME).is_file() or bool(_csv_paths(root))
+        except OSError:
+            return False
+
+    def __init__(self, root: Path, *, depth_unit_m: float | None = None) -> None:
+        self.root = Path(root)
+        self.depth_unit_m = depth_unit_m
+        self._files = _open_files(self.root)
+        if not self._files.csv_names:
+            raise InputError(f"{self.root}: holds neither nyu2_train.csv nor nyu2_test.csv of DenseDepth's NYU archive")
+        self._rows: dict[str, _Row] = {}
+        frames: list[Frame] = []
+        missing: list[str] = []
+        for csv_name in self._files.csv_names:
+            subset: Literal["train", "test"] = "train" if csv_name.endswith(_CSV_NAMES[0]) else "test"
+            for row in _read_rows(self._files, csv_name):
+                sizes_bytes = [self._files.size_bytes(name) for name in row]
+                missing += [name for name, size_bytes in zip(row, sizes_bytes, strict=True) if size_bytes is None]
+                frame = _frame(row, size_bytes=sum(size_bytes or 0 for size_bytes in sizes_bytes), subset=subset)
+                if frame.identity not in self._rows:  # a row that stands twice is one frame
+                    self._rows[frame.identity] = row
+                    frames.append(frame)
+        _check_complete(self.root, frames, missing)
+        self.frames = tuple(frames)
+
+    def read(self, frame: Frame) -> Sample:
+        """Read one of `frames`; safe to call from many threads and processes.
+
+        Raises:
+            InputError: the frame cannot be used; the message names the file and the cause.
+        """
+        row = self._rows[frame.identity]
+        image = np.array(_decoded(self._files, row.color).convert("RGB"))
+        depth_m = self._depth_m(row.depth)
+        return Sample(frame=frame, image=image, depth_m=depth_m, camera=nyu_camera(image))
+
+    def _depth_m(self, name: str) -> NDArray[np.float32]:
+        picture, described = _decoded(self._files, name), self._files.described(name)
+        if picture.mode != "L" and not picture.mode.startswith("I"):
+            raise InputError(f"{described}: depth must be a grey PNG of 8 or 16 bits, this is {picture.mode}")
+        unit_m = TRAIN_STEP_M if picture.mode == "L" else MILLIMETRE_M
+        if self.depth_unit_m is not None:
+            unit_m = self.depth_unit_m
+        depth_m: NDArray[np.float32] = np.array(picture).astype(np.float32) * np.float32(unit_m)
+        check_unit(depth_m, unit_m=unit_m, name=described)
+        return depth_m
+
+
+class _Row(NamedTuple):
+    color: str
+    depth: str
+
+
+class _Folder:
+    """The unpacked files, by their names below `root`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.csv_names = [path.relative_to(root).as_posix() for path in _csv_paths(root)]
+
+    def size_bytes(self, name: str) -> int | None:
+        try:
+            return (self.root / name).stat().st_size
+        except OSError:
+            return None
+
+    def read(self, name: str) -> bytes:
+        try:
+            return (self.root / name).read_bytes()
+        except OSError as error:
+            raise InputError(f"{self.described(name)}: cannot be read ({error.strerror or error})") from error
+
+    def described(self, name: str) -> str:
+        return str(self.root / name)
+
+
+class _Member(NamedTuple):
+    """Where a file lies in the archive."""
+
+    offset: int
+    packed_bytes: int
+    size_bytes: int
+    crc: int
+    is_packed: bool
+
+
+class _Archive:
+    """A zip file of which only the directory is kept.
+
+    `zipfile.ZipFile` would have to be opened anew in each process and thread, reading 100,000 entries every time.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            with zipfile.ZipFile(path) as archive:
+                self._members = {entry.filename: _member(entry) for entry in archive.infolist() if not entry.is_dir()}
+        except FileNotFoundError as error:
+            raise InputError(f"{path}: no such file") from error
+        except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+            raise InputError(f"{path}: not a zip archive, or truncated ({error}); download it again") from error
+        names = [name for name in self._members if PurePosixPath(name).name in _CSV_NAMES]
+        self.csv_names = sorted(names, key=lambda name: _CSV_NAMES.index(PurePosixPath(name).name))
+
+    def size_bytes(self, name: str) -> int | None:
+        member = self._members.get(name)
+        return None if member is None else member.size_bytes
+
+    def read(self, name: str) -> bytes:
+        member = self._members[name]
+        try:
+            with self.path.open("rb") as file:
+                file.seek(member.offset)
+                # The local header repeats the name; its length may differ from the directory's by the extra field.
+                name_bytes, extra_bytes = struct.unpack("<26x2H", file.read(30))
+                file.seek(name_bytes + extra_bytes, io.SEEK_CUR)
+                content = file.read(member.packed_bytes)
+            if member.is_packed:
+                content = zlib.decompressobj(-zlib.MAX_WBITS).decompress(content, member.size_bytes + 1)
+        except (OSError, struct.error, zlib.error) as error:
+            raise InputError(f"{self.described(name)}: damaged ({error}); download the archive again") from error
+        if len(content) != member.size_bytes or zlib.crc32(content) != member.crc:
+            raise InputError(f"{self.described(name)}: damaged (checksum); download the archive again")
+        return content
+
+    def described(self, name: str) -> str:
+        return f"{self.path}: {name}"
+
+
+_Files = _Folder | _Archive
+
+
+def _decoded(files: _Files, name: str) -> Image.Image:
+    content = files.read(name)
+    try:
+        picture = Image.open(io.BytesIO(content))
+        picture.load()
+        return picture
+    except Exception as error:  # decoders raise what they like on broken bytes
+        raise InputError(f"{files.described(name)}: damaged or truncated ({error})") from error
+
+
+def _open_files(root: Path) -> _Files:
+    if not root.is_dir():
+        return _Archive(root)
+    return _Archive(root / ZIP_NAME) if not _csv_paths(root) and (root / ZIP_NAME).is_file() else _Folder(root)
+
+
+def _csv_paths(root: Path) -> list[Path]:
+    """The CSV files, training first; where they stand at `root` and in `data`, those in `data`."""
+    for folder in (root / "data", root):
+        paths = [folder / name for name in _CSV_NAMES if (folder / name).is_file()]
+        if paths:
+            return paths
+    return []
+
+
+def _member(entry: zipfile.ZipInfo) -> _Member:
+    if entry.flag_bits & 1 or entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise NotImplementedError(f"{entry.filename} is encrypted or packed in an unusual way")
+    return _Member(
+        offset=entry.header_offset,
+        packed_bytes=entry.compress_size,
+        size_bytes=entry.file_size,
+        crc=entry.CRC,
+        is_packed=entry.compress_type == zipfile.ZIP_DEFLATED,
+    )
+
+
+def _read_rows(files: _Files, csv_name: str) -> list[_Row]:
+    try:
+        text = files.read(csv_name).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{files.described(csv_name)}: not text ({error})") from error
+    rows = []
+    for line, row in enumerate(csv.reader(io.StringIO(text)), start=1):
+        if not row:
+            continue
+        if len(row) != 2:
+            raise InputError(f"{files.described(csv_name)}, line {line}: colour,depth expected, got {','.join(row)!r}")
+        rows.append(_Row(*(_beside(files, csv_name, name.strip()) for name in row)))
+    return rows
+
+
+def _beside(files: _Files, csv_name: str, name: str) -> str:
+    """A row's `data/...` as a name in `files`, wherever the CSV file was put: in `data`, or above it."""
+    folder = csv_name.rpartition("/")[0]
+    prefix = f"{folder}/" if folder else ""
+    inside = prefix + name.removeprefix("data/")
+    above = prefix + name
+    return above if files.size_bytes(inside) is None and files.size_bytes(above) is not None else inside
+
+
+def _frame(row: _Row, *, size_bytes: int, subset: Literal["train", "test"]) -> Frame:
+    path = PurePosixPath(row.color)
+    scene = path.parent.name
+    return Frame(
+        scene=scene,
+        name=path.stem.removesuffix("_colors"),
+        room=nyu_room(scene.removesuffix("_out")),
+        size_bytes=size_bytes,
+        subset=subset,
+    )
+
+
+def _check_complete(root: Path, frames: Sequence[Frame], missing: Sequence[str]) -> None:
+    if missing:
+        more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
+        raise InputError(
+            f"{root}: its CSV files name {len(missing)} missing files: {', '.join(missing[:_SHOWN])}{more}. Download "
+            f"or unpack the archive again, or remove these rows."
+        )
+    if not frames:
+        raise InputError(f"{root}: its CSV files name no frames; download the archive again")
+
+
+_CSV_NAMES = ("nyu2_train.csv", "nyu2_test.csv")
+_SHOWN = 5

@@ -1,0 +1,49 @@
+"""Random numbers without a state: a function of what they are for.
+
+The order of an epoch is a function of (seed, epoch), the augmentation of a frame one of (seed, epoch, frame). So the
+number of workers does not matter, and a resumed run needs no saved generator.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def epoch_order(count: int, *, seed: int, epoch: int) -> NDArray[np.int64]:
+    """A permutation of range(count).
+
+    Example:
+        >>> sorted(epoch_order(4, seed=0, epoch=7).tolist())
+        [0, 1, 2, 3]
+    """
+    return np.random.default_rng([seed, epoch]).permutation(count)
+
+
+def uniform(frames: NDArray[np.int64], *, seed: int, epoch: int, draw: int) -> NDArray[np.float64]:
+    """One number in [0, 1) for each frame, the same whatever else is drawn.
+
+    Args:
+        frames: (n,) indices.
+        seed: of the run.
+        epoch: of the pass over the data.
+        draw: which decision about the frame this is for; different decisions need different numbers.
+
+    Example:
+        >>> uniform(np.array([3, 4]), seed=0, epoch=0, draw=0)[1] == uniform(np.array([4]), seed=0, epoch=0, draw=0)[0]
+        np.True_
+    """
+    state = np.zeros(len(frames), np.uint64)
+    for word in (np.uint64(seed), np.uint64(epoch), frames.astype(np.uint64), np.uint64(draw)):
+        state = _mixed(state ^ _mixed(np.broadcast_to(word, state.shape) + _GOLDEN))
+    return (state >> np.uint64(11)).astype(np.float64) / 2**53
+
+
+def _mixed(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The finaliser of SplitMix64 (Steele et al., 2014); arithmetic is modulo 2**64."""
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)

@@ -1,0 +1,180 @@
+"""Frames in one folder per scene: the layout of most small RGB-D recordings."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from leadline.data.pairing import Lonely, Pair, check_paired, pair_files
+from leadline.data.sample import Frame, Sample
+from leadline.depth.camera import Camera
+from leadline.depth.files import read_depth
+from leadline.depth.images import read_image
+from leadline.errors import InputError
+
+
+class SceneFolders:
+    """A folder of scenes, or one scene.
+
+        root/<scene>/rgb/0001.jpg       any common picture
+        root/<scene>/depth/0001.png     16-bit millimetres, or metres as .npy or TIFF of floats; 0 or NaN is a hole
+        root/<scene>/scene.json         may be missing
+
+    `scene.json` may say `room` (text; scenes of one room never part in a split; the scene's name when missing),
+    `intrinsics` (`fx fy cx cy` in pixels of a picture of `rgb_size`, which is [width, height]) and `depth_unit_m`
+    (metres per step of the depth files). Its other keys are for people.
+
+    Args:
+        root: the folder of scenes, or a single scene's folder.
+        depth_unit_m: metres per step of every depth file, whatever `scene.json` or the format says.
+
+    Raises:
+        InputError: no frame, a file without its partner, or a `scene.json` that cannot be understood.
+    """
+
+    root: Path
+    frames: Sequence[Frame]
+
+    @staticmethod
+    def recognises(root: Path) -> bool:
+        """Whether `root` or a folder in it holds both `rgb/` and `depth/`."""
+        try:
+            return _has_both(root) or any(_has_both(folder) for folder in _folders(root))
+        except OSError:
+            return False
+
+    def __init__(self, root: Path, *, depth_unit_m: float | None = None) -> None:
+        self.root = Path(root)
+        self.depth_unit_m = depth_unit_m
+        self._pairs: dict[str, Pair] = {}
+        self._cards: dict[str, _SceneCard] = {}
+        frames: list[Frame] = []
+        lonely: list[Lonely] = []
+        for folder in self._scenes():
+            pairs, alone = pair_files(folder / "rgb", folder / "depth")
+            lonely += alone
+            scene = folder.name if folder != self.root else folder.resolve().name
+            card = _read_card(folder / "scene.json")
+            self._cards[scene] = card
+            for pair in pairs:
+                frame = Frame(scene=scene, name=pair.stem, room=card.room or scene, size_bytes=pair.size_bytes)
+                self._pairs[frame.identity] = pair
+                frames.append(frame)
+        check_paired(self.root, list(self._pairs.values()), lonely)
+        self.frames = tuple(frames)
+
+    def read(self, frame: Frame) -> Sample:
+        """Read one of `frames`; safe to call from many threads and processes.
+
+        Raises:
+            InputError: the frame cannot be used; the message names the file and the cause.
+        """
+        pair, card = self._pairs[frame.identity], self._cards[frame.scene]
+        unit_m = card.depth_unit_m if self.depth_unit_m is None else self.depth_unit_m
+        image = read_image(pair.color)
+        depth_m = read_depth(pair.depth, unit_m=unit_m)
+        return Sample(frame=frame, image=image, depth_m=depth_m, camera=_camera_of(image, card.camera, pair.color))
+
+    def _scenes(self) -> list[Path]:
+        try:
+            if _has_any(self.root):
+                return [self.root]
+            return [folder for folder in _folders(self.root) if _has_any(folder)]
+        except OSError as error:
+            raise InputError(f"{self.root}: cannot be listed ({error.strerror or error})") from error
+
+
+@dataclass(frozen=True)
+class _SceneCard:
+    """What scene.json says; None where it says nothing."""
+
+    room: str | None = None
+    camera: Camera | None = None
+    depth_unit_m: float | None = None
+
+
+def _folders(root: Path) -> list[Path]:
+    with os.scandir(root) as entries:
+        return sorted(root / entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+
+
+def _has_both(folder: Path) -> bool:
+    return (folder / "rgb").is_dir() and (folder / "depth").is_dir()
+
+
+def _has_any(folder: Path) -> bool:
+    return (folder / "rgb").is_dir() or (folder / "depth").is_dir()
+
+
+def _read_card(path: Path) -> _SceneCard:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return _SceneCard()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
+    try:
+        said = json.loads(content)
+        if not isinstance(said, dict):
+            raise TypeError(f"it must be an object {{...}}, not {type(said).__name__}")
+        return _SceneCard(room=_room(said), camera=_camera(said), depth_unit_m=_unit_m(said))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise InputError(f"{path}: cannot be understood: {error}") from error
+
+
+def _room(said: dict[str, Any]) -> str | None:
+    room = said.get("room")
+    if room is not None and (not isinstance(room, str) or not room):
+        raise TypeError(f"room must be a text, got {room!r}")
+    return room
+
+
+def _camera(said: dict[str, Any]) -> Camera | None:
+    intrinsics, size = said.get("intrinsics"), said.get("rgb_size")
+    if intrinsics is None:
+        return None
+    if not isinstance(intrinsics, dict):
+        raise TypeError(f"intrinsics must be an object of fx, fy, cx and cy, got {intrinsics!r}")
+    if not (isinstance(size, list) and len(size) == 2):
+        raise TypeError(f"intrinsics need rgb_size, [width, height] in pixels, got {size!r}")
+    fx, fy, cx, cy = (_number(intrinsics, key) for key in ("fx", "fy", "cx", "cy"))
+    return Camera(fx_px=fx, fy_px=fy, cx_px=cx, cy_px=cy, width=int(size[0]), height=int(size[1]))
+
+
+def _unit_m(said: dict[str, Any]) -> float | None:
+    if said.get("depth_unit_m") is None:
+        return None
+    unit_m = _number(said, "depth_unit_m")
+    if not unit_m > 0:
+        raise ValueError(f"depth_unit_m must be positive, got {unit_m}")
+    return unit_m
+
+
+def _number(said: dict[str, Any], key: str) -> float:
+    value = said.get(key)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not np.isfinite(value):
+        raise TypeError(f"{key} must be a number, got {value!r}")
+    return float(value)
+
+
+def _camera_of(image: NDArray[np.uint8], camera: Camera | None, path: Path) -> Camera | None:
+    """The scene's camera for a picture that may have been scaled, but not cropped or turned, since."""
+    height, width = image.shape[:2]
+    if camera is None or (width, height) == (camera.width, camera.height):
+        return camera
+    if abs(width * camera.height / (height * camera.width) - 1) > _ASPECT_TOLERANCE:
+        raise InputError(
+            f"{path}: the picture is {width}x{height}, but the intrinsics of scene.json are for rgb_size "
+            f"{camera.width}x{camera.height}; correct them, or leave them out"
+        )
+    return camera.placed(width=width, height=height, left=0, top=0, inner_width=width, inner_height=height)
+
+
+_ASPECT_TOLERANCE = 0.03

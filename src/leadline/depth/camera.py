@@ -1,0 +1,56 @@
+"""The pinhole camera that took a picture."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Camera:
+    """Pinhole intrinsics in pixels of a picture of a given size.
+
+    The centre of the top left pixel is (0, 0), as in OpenCV.
+
+    Example:
+        >>> Camera(fx_px=320.0, fy_px=320.0, cx_px=319.5, cy_px=239.5, width=640, height=480).fov_deg
+        90.0
+    """
+
+    fx_px: float
+    fy_px: float
+    cx_px: float
+    cy_px: float
+    width: int
+    height: int
+
+    def __post_init__(self) -> None:
+        if not (self.fx_px > 0 and self.fy_px > 0 and self.width > 0 and self.height > 0):
+            raise ValueError(f"focal lengths and sizes must be positive, got {self}")
+
+    @property
+    def fov_deg(self) -> float:
+        """Horizontal field of view in degrees."""
+        return math.degrees(2 * math.atan(self.width / (2 * self.fx_px)))
+
+    def placed(self, *, width: int, height: int, left: int, top: int, inner_width: int, inner_height: int) -> Camera:
+        """The camera of a `width` x `height` picture into which this one was resized and put at (left, top).
+
+        Args:
+            width: of the new picture, in pixels.
+            height: of the new picture, in pixels.
+            left: column of the old picture's left edge in the new one; negative when it was cropped.
+            top: row of the old picture's top edge in the new one.
+            inner_width: columns that the whole old picture takes in the new one.
+            inner_height: rows that the whole old picture takes in the new one.
+        """
+        x_scale, y_scale = inner_width / self.width, inner_height / self.height
+        return Camera(
+            fx_px=self.fx_px * x_scale,
+            fy_px=self.fy_px * y_scale,
+            # Half a pixel: sizes scale edges, and the centre of a pixel is half a pixel from its edge.
+            cx_px=(self.cx_px + 0.5) * x_scale - 0.5 + left,
+            cy_px=(self.cy_px + 0.5) * y_scale - 0.5 + top,
+            width=width,
+            height=height,
+        )

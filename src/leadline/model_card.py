@@ -1,0 +1,102 @@
+"""What a model file says about itself. The same JSON travels in safetensors and ONNX files; no torch needed to read it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from leadline import __version__
+from leadline.depth.framing import Framing
+from leadline.errors import ModelFileError
+
+FORMAT_VERSION = 1
+METADATA_KEY = "leadline"
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """Configuration and provenance of a model.
+
+    Args:
+        encoder: name in the catalog of encoders.
+        codec: linear, reciprocal or log.
+        min_depth_m: nearest depth that the model says.
+        max_depth_m: farthest depth that the model says.
+        height: of the network's input in pixels.
+        width: of the network's input in pixels.
+        fit: how pictures of another shape become the input ("letterbox" or "stretch").
+        licence: of the weights, in words.
+        training_median_m: median depth of the training frames: the constant prediction to beat.
+        recipe: the whole recipe, as plain values.
+        data: fingerprint, number of frames and split of the data it was trained on.
+        scores: what the training measured on its validation frames.
+        made_by: version of leadline that wrote the file.
+    """
+
+    encoder: str
+    codec: str
+    min_depth_m: float
+    max_depth_m: float
+    height: int
+    width: int
+    fit: str
+    licence: str = "Apache-2.0"
+    training_median_m: float | None = None
+    recipe: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict)
+    scores: dict[str, float] = field(default_factory=dict)
+    made_by: str = __version__
+
+    @property
+    def framing(self) -> Framing:
+        """How pictures become the network's input."""
+        return Framing(height=self.height, width=self.width, fit="stretch" if self.fit == "stretch" else "letterbox")
+
+    def to_json(self, **more: object) -> str:
+        """The card as JSON, with `more` keys beside it."""
+        return json.dumps({"format": FORMAT_VERSION, **more, **asdict(self)}, sort_keys=True)
+
+
+def read_card(metadata: dict[str, str] | None, *, name: str) -> tuple[ModelCard, dict[str, Any]]:
+    """The card in a file's metadata, and the keys beside it.
+
+    Args:
+        metadata: text by key, as safetensors and ONNX files have it.
+        name: of the file, for messages.
+
+    Raises:
+        ModelFileError: no card, a damaged one, or one of a newer version of leadline.
+    """
+    text = (metadata or {}).get(METADATA_KEY)
+    if text is None:
+        raise ModelFileError(
+            f"{name}: holds no leadline metadata, so its input size and units are unknown; give a model that "
+            f"`leadline train` or `leadline export` wrote"
+        )
+    try:
+        content = json.loads(text)
+        version = int(content.pop("format"))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelFileError(f"{name}: its leadline metadata are damaged ({error})") from error
+    if version > FORMAT_VERSION:
+        raise ModelFileError(
+            f"{name}: written by leadline {content.get('made_by', 'of a newer version')} in format {version}; "
+            f"this is leadline {__version__}, which reads up to format {FORMAT_VERSION}. Update leadline."
+        )
+    own = {entry.name for entry in fields(ModelCard)}
+    try:
+        card = ModelCard(**{key: value for key, value in content.items() if key in own})
+        _check(card)
+    except (TypeError, ValueError) as error:
+        raise ModelFileError(f"{name}: its leadline metadata are damaged ({error})") from error
+    return card, {key: value for key, value in content.items() if key not in own}
+
+
+def _check(card: ModelCard) -> None:
+    if not 0 < float(card.min_depth_m) < float(card.max_depth_m):
+        raise ValueError(f"depth from {card.min_depth_m} to {card.max_depth_m} m")
+    if not (32 <= int(card.height) <= 8192 and 32 <= int(card.width) <= 8192):
+        raise ValueError(f"input of {card.height}x{card.width}")
+    if card.fit not in ("letterbox", "stretch"):
+        raise ValueError(f"fit {card.fit!r}")

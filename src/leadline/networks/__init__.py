@@ -1,0 +1,1 @@
+"""From pixels to metres: encoder -> decoder -> depth head = DepthNet."""

@@ -1,0 +1,121 @@
+"""The one place where metres are made: the last convolution and the codec of its output."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from leadline.errors import UsageError, did_you_mean
+
+Map = Float[Tensor, "b 1 h w"]
+
+
+@dataclass(frozen=True)
+class Linear:
+    """depth / max_depth (Renis: depth divided by 10 m).
+
+    Example:
+        >>> Linear(min_depth_m=0.1, max_depth_m=10.0).encode(torch.tensor([[[[2.5]]]])).item()
+        0.25
+    """
+
+    min_depth_m: float
+    max_depth_m: float
+
+    @property
+    def data_range(self) -> float:
+        """Largest minus smallest value of the code, for SSIM."""
+        return 1.0
+
+    def encode(self, depth_m: Map) -> Map:
+        """What the network should say for a depth in metres."""
+        return depth_m / self.max_depth_m
+
+    def decode(self, encoded: Map) -> Map:
+        """Metres, within [min_depth_m, max_depth_m]."""
+        return (encoded * self.max_depth_m).clamp(self.min_depth_m, self.max_depth_m)
+
+
+@dataclass(frozen=True)
+class Reciprocal:
+    """max_depth / depth (DenseDepth, section 3.2): 1 at the farthest, max / min at the nearest.
+
+    Example:
+        >>> Reciprocal(min_depth_m=0.1, max_depth_m=10.0).encode(torch.tensor([[[[2.5]]]])).item()
+        4.0
+    """
+
+    min_depth_m: float
+    max_depth_m: float
+
+    @property
+    def data_range(self) -> float:
+        """DenseDepth's: max / min, 100 for 0.1 to 10 m."""
+        return self.max_depth_m / self.min_depth_m
+
+    def encode(self, depth_m: Map) -> Map:
+        """What the network should say for a depth in metres."""
+        return self.max_depth_m / depth_m.clamp(self.min_depth_m, self.max_depth_m)
+
+    def decode(self, encoded: Map) -> Map:
+        """Metres, within [min_depth_m, max_depth_m]."""
+        # Clamped before the division: a network may say 0 or less.
+        return self.max_depth_m / encoded.clamp(1.0, self.max_depth_m / self.min_depth_m)
+
+
+@dataclass(frozen=True)
+class Log:
+    """ln(depth / min) / ln(max / min): equal steps are equal ratios.
+
+    Example:
+        >>> round(Log(min_depth_m=0.1, max_depth_m=10.0).encode(torch.tensor([[[[1.0]]]])).item(), 4)
+        0.5
+    """
+
+    min_depth_m: float
+    max_depth_m: float
+
+    @property
+    def data_range(self) -> float:
+        """Largest minus smallest value of the code, for SSIM."""
+        return 1.0
+
+    def encode(self, depth_m: Map) -> Map:
+        """What the network should say for a depth in metres."""
+        depth_m = depth_m.clamp(self.min_depth_m, self.max_depth_m)
+        return torch.log(depth_m / self.min_depth_m) / math.log(self.max_depth_m / self.min_depth_m)
+
+    def decode(self, encoded: Map) -> Map:
+        """Metres, within [min_depth_m, max_depth_m]."""
+        # Clamped before the exponential, so that half precision cannot overflow.
+        return self.min_depth_m * torch.exp(encoded.clamp(0.0, 1.0) * math.log(self.max_depth_m / self.min_depth_m))
+
+
+Codec = Linear | Reciprocal | Log
+CODECS: dict[str, type[Codec]] = {"linear": Linear, "reciprocal": Reciprocal, "log": Log}
+
+
+def make_codec(name: str, *, min_depth_m: float, max_depth_m: float) -> Codec:
+    """A codec by name.
+
+    Raises:
+        UsageError: unknown name.
+    """
+    if name not in CODECS:
+        raise UsageError(f"no depth codec is called {name!r}; {did_you_mean(name, CODECS)}")
+    return CODECS[name](min_depth_m=min_depth_m, max_depth_m=max_depth_m)
+
+
+class DepthHead(nn.Module):
+    """A 3x3 convolution to one channel, and the codec that turns it into metres."""
+
+    def __init__(self, channels: int, codec: Codec) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, 1, kernel_size=3, padding=1)
+        self.codec = codec
+
+    def forward(self, features: Float[Tensor, "b c h w"]) -> Map:
+        """Encoded depth."""
+        return self.conv(features)

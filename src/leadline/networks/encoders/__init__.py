@@ -1,0 +1,1 @@
+"""Pre-trained encoders, one file each, behind one contract; `catalog.py` has their names."""

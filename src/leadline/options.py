@@ -1,0 +1,239 @@
+"""Every knob: one frozen dataclass per verb of the command line. Imports no torch, so that `--help` is quick.
+
+A field here is a flag (`--optim.learning-rate`), a key of a recipe (`optim: {learning_rate: ...}`) and an argument.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+from tyro.conf import Positional, arg
+
+from leadline.errors import RecipeError
+
+CodecName = Literal["linear", "reciprocal", "log"]
+Precision = Literal["auto", "float32", "bfloat16", "float16"]
+SplitBy = Literal["room", "frame", "official", "same"]
+Subset = Literal["val", "train", "test", "all"]
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """Which frames, how they are split, framed and augmented."""
+
+    root: Path | None = None
+    """Folder or file of frames: scene folders, images/ beside depth/, DenseDepth's NYU archive, NYU's labeled .mat."""
+    source: str = "auto"
+    """Kind of source: auto, scenes, paired, densedepth-nyu or nyu-labeled."""
+    depth_unit_m: float | None = None
+    """Metres per step of the depth files, when it is not what their format implies (16-bit PNG: 0.001)."""
+    split_by: SplitBy = "room"
+    """Validation takes whole rooms, single frames (the paper), the official test set, or the same frames (overfitting).
+    """
+    validation_file: Path | None = None
+    """Text file that lists the scenes to validate on, one a line; replaces split_by."""
+    validation_share: float = 0.1
+    """Share of the rooms or frames to validate on."""
+    limit: int | None = None
+    """Use this many frames only, spread over the rooms."""
+    skip_bad_frames: bool = False
+    """Leave unreadable frames out, with a warning, instead of stopping."""
+    store: Path | None = None
+    """Folder of the prepared frames; in the cache folder when not given."""
+    height: int = 240
+    """Height of the network's input in pixels."""
+    width: int = 320
+    """Width of the network's input in pixels."""
+    fit: Literal["letterbox", "stretch"] = "letterbox"
+    """How a picture of another shape becomes the input: padded with grey, or stretched."""
+    flip: float = 0.5
+    """Probability of a horizontal flip."""
+    channel_permutation: float = 0.25
+    """Probability of a random permutation of the colour channels."""
+
+    def __post_init__(self) -> None:
+        _require(0 < self.validation_share < 1, "data.validation_share", "between 0 and 1", self.validation_share)
+        _require(self.limit is None or self.limit > 0, "data.limit", "at least 1", self.limit)
+        _require(self.height >= 32, "data.height", "at least 32 pixels", self.height)
+        _require(self.width >= 32, "data.width", "at least 32 pixels", self.width)
+        _require(0 <= self.flip <= 1, "data.flip", "a probability", self.flip)
+        _require(0 <= self.channel_permutation <= 1, "data.channel_permutation", "a probability", self.channel_permutation)
+        _require(self.depth_unit_m is None or self.depth_unit_m > 0, "data.depth_unit_m", "positive", self.depth_unit_m)
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """The network and where its encoder's weights come from."""
+
+    encoder: str = "yolov8n"
+    """yolov8n, s, m, l or x; densenet169; or timm:NAME."""
+    weights: str = "default"
+    """Encoder's weights: default (its own pre-trained ones, downloaded), none (from scratch), a name, or a file."""
+    codec: CodecName = "linear"
+    """What the network's output means: depth / max, max / depth, or the logarithm."""
+    min_depth_m: float = 0.1
+    """Nearest depth that is ever predicted or learned from."""
+    max_depth_m: float = 10.0
+    """Farthest depth that is ever predicted or learned from."""
+    freeze_encoder: bool = False
+    """Train the decoder only."""
+    freeze_batch_norm: bool = False
+    """Keep the encoder's batch-norm statistics as they were pre-trained."""
+
+    def __post_init__(self) -> None:
+        _require(0 < self.min_depth_m < self.max_depth_m, "model.min_depth_m", "above 0, below max", self.min_depth_m)
+
+
+@dataclass(frozen=True)
+class OptimOptions:
+    """How the network learns."""
+
+    optimizer: Literal["adam", "adamw"] = "adam"
+    """Update rule."""
+    learning_rate: float = 1e-4
+    """Step size."""
+    weight_decay: float = 0.0
+    """Decay of the weights, for adamw."""
+    batch_size: int = 32
+    """Frames a step, over all processes."""
+    epochs: int = 200
+    """Passes over the training frames."""
+    schedule: Literal["constant", "cosine"] = "constant"
+    """Learning rate after the warm-up; cosine falls to zero at the last step."""
+    warmup_steps: int = 0
+    """Steps over which the learning rate rises from zero."""
+    clip_norm: float | None = None
+    """Largest norm of the gradient; longer ones are scaled down."""
+    loss: dict[str, float] = field(default_factory=lambda: {"l1": 0.1, "gradient": 1.0, "ssim": 1.0})
+    """Weight of each loss term (the paper's by default)."""
+
+    def __post_init__(self) -> None:
+        _require(self.learning_rate > 0, "optim.learning_rate", "positive", self.learning_rate)
+        _require(self.weight_decay >= 0, "optim.weight_decay", "at least 0", self.weight_decay)
+        _require(self.batch_size >= 1, "optim.batch_size", "at least 1", self.batch_size)
+        _require(self.epochs >= 1, "optim.epochs", "at least 1", self.epochs)
+        _require(self.warmup_steps >= 0, "optim.warmup_steps", "at least 0", self.warmup_steps)
+        _require(self.clip_norm is None or self.clip_norm > 0, "optim.clip_norm", "positive", self.clip_norm)
+        _require(bool(self.loss), "optim.loss", "at least one term, such as l1: 0.1", self.loss)
+        _require(all(weight >= 0 for weight in self.loss.values()), "optim.loss", "weights of at least 0", self.loss)
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Where and how the training runs."""
+
+    seed: int = 0
+    """One seed, one result."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """Accelerator."""
+    devices: int = 1
+    """Devices (processes) on each machine; more than one is started by torchrun."""
+    nodes: int = 1
+    """Machines, under torchrun."""
+    precision: Precision = "auto"
+    """Arithmetic of the network; auto is bfloat16 where the hardware has it, else float32. The loss is float32."""
+    compile: bool = False
+    """Compile the network with torch.compile."""
+    validate_every: int = 1
+    """Epochs between validations."""
+    save_every_s: float = 60.0
+    """Seconds between savings of the training state within an epoch."""
+    pictures: int = 4
+    """Validation frames drawn at each validation."""
+
+    def __post_init__(self) -> None:
+        _require(self.seed >= 0, "run.seed", "at least 0", self.seed)
+        _require(self.devices >= 1, "run.devices", "at least 1", self.devices)
+        _require(self.nodes >= 1, "run.nodes", "at least 1", self.nodes)
+        _require(self.validate_every >= 1, "run.validate_every", "at least 1", self.validate_every)
+        _require(self.save_every_s >= 0, "run.save_every_s", "at least 0", self.save_every_s)
+        _require(self.pictures >= 0, "run.pictures", "at least 0", self.pictures)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that decides what a training gives: the content of a recipe file."""
+
+    data: DataOptions = field(default_factory=DataOptions)
+    model: ModelOptions = field(default_factory=ModelOptions)
+    optim: OptimOptions = field(default_factory=OptimOptions)
+    run: RunOptions = field(default_factory=RunOptions)
+
+
+@dataclass(frozen=True)
+class TrainOptions(Recipe):
+    """Train a network; RECIPE is a file or the name of a recipe that ships with leadline."""
+
+    out: Path | None = None
+    """Folder of the run; runs/DATE-RECIPE when not given."""
+    resume: Path | None = None
+    """Folder of an earlier run to go on with, to the same weights as if it had not stopped."""
+    time_budget: str | None = None
+    """Stop in time with a usable model, such as 90s, 30m or 2h."""
+
+
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """Measure a model on frames with known depth, beside the best constant prediction."""
+
+    model: Positional[Path]
+    """Model file (.safetensors or .onnx)."""
+    data: Path
+    """Frames: as for training."""
+    split: Subset = "val"
+    """Frames that the training left out (val), its own (train), the official test set (test), or all."""
+    source: str = "auto"
+    """Kind of source: auto, scenes, paired, densedepth-nyu or nyu-labeled."""
+    depth_unit_m: float | None = None
+    """Metres per step of the depth files, when it is not what their format implies."""
+    flip_average: bool = False
+    """Average with the prediction for the mirrored picture."""
+    json: bool = False
+    """Print JSON instead of a table."""
+    device: str = "auto"
+    """auto, cpu or cuda."""
+
+
+@dataclass(frozen=True)
+class PredictOptions:
+    """Metric depth of photographs."""
+
+    inputs: Positional[tuple[str, ...]]
+    """Photographs, folders or patterns."""
+    model: Path
+    """Model file (.safetensors or .onnx)."""
+    out: Path
+    """Folder for the results."""
+    save: str = "depth16,color"
+    """What to write: depth16 (16-bit PNG, millimetres), npy (metres), color (with a legend), side (beside the photo)."""
+    device: str = "auto"
+    """auto, cpu or cuda."""
+
+
+@dataclass(frozen=True)
+class InfoOptions:
+    """The network stage by stage: shapes, parameters, multiply-adds, bytes."""
+
+    model: Positional[str]
+    """Model file, or the name of an encoder (yolov8n, densenet169, timm:NAME)."""
+    input: str = "240x320"
+    """Size of the picture, HEIGHTxWIDTH."""
+    json: bool = False
+    """Print JSON instead of a table."""
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """Write a model for another runtime, and prove that it gives the same metres."""
+
+    model: Positional[Path]
+    """Model file (.safetensors)."""
+    out: Annotated[Path | None, arg(aliases=["-o"])] = None
+    """File to write; beside the model when not given."""
+
+
+def _require(holds: bool, name: str, allowed: str, value: object) -> None:
+    if not holds:
+        raise RecipeError(f"{name} must be {allowed}, got {value}")

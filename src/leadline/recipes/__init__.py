@@ -1,0 +1,125 @@
+"""Recipes: YAML files that say all that decides what a training gives, by name or by path."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import yaml
+
+from leadline.atomic import atomic_write
+from leadline.errors import RecipeError, did_you_mean
+from leadline.options import Recipe
+
+T = TypeVar("T")
+
+
+def recipe_names() -> list[str]:
+    """Names of the recipes that ship with leadline."""
+    return sorted(Path(entry.name).stem for entry in files(__package__).iterdir() if entry.name.endswith(".yaml"))
+
+
+def read_recipe(name: str) -> Recipe:
+    """A recipe by its shipped name or its path, strictly: an unknown or a wrong field is an error.
+
+    Raises:
+        RecipeError: no such recipe, or a field that is wrong; names the field, its line and what is allowed.
+    """
+    path = Path(name)
+    if path.suffix in (".yaml", ".yml") or path.is_file():
+        if not path.is_file():
+            raise RecipeError(f"{name}: no such recipe file. Shipped recipes: {', '.join(recipe_names())}")
+        return parse_recipe(path.read_text(encoding="utf-8"), name=name)
+    if name not in recipe_names():
+        raise RecipeError(f"no recipe is called {name!r}; {did_you_mean(name, recipe_names())}")
+    return parse_recipe((files(__package__) / f"{name}.yaml").read_text(encoding="utf-8"), name=f"{name}.yaml")
+
+
+def parse_recipe(text: str, *, name: str) -> Recipe:
+    """A recipe from YAML; `name` is that of the file, for messages.
+
+    Example:
+        >>> parse_recipe("optim: {learning_rate: 1e-3}", name="mine.yaml").optim.learning_rate
+        0.001
+    """
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        raise RecipeError(f"{name}: not YAML: {error}") from error
+    return Recipe() if root is None else _fill(Recipe, root, where="", name=name)
+
+
+def write_recipe(path: Path, recipe: Recipe) -> None:
+    """Write a recipe so that read_recipe gives it back, atomically."""
+    with atomic_write(path) as part:
+        part.write_text(yaml.safe_dump(as_plain(recipe), sort_keys=False), encoding="utf-8")
+
+
+def as_plain(recipe: Recipe) -> dict[str, Any]:
+    """A recipe as nested dictionaries of plain values, for YAML and JSON."""
+    sections = {section.name: dataclasses.asdict(getattr(recipe, section.name)) for section in dataclasses.fields(Recipe)}
+    return {
+        section: {key: str(value) if isinstance(value, Path) else value for key, value in values.items()}
+        for section, values in sections.items()
+    }
+
+
+def _fill(kind: type[T], node: yaml.Node, *, where: str, name: str) -> T:
+    hints = get_type_hints(kind)
+    values: dict[str, Any] = {}
+    line = node.start_mark.line + 1
+    if not isinstance(node, yaml.MappingNode):
+        raise RecipeError(f"{name}, line {line}: {where or 'a recipe'} must be a mapping of fields to values")
+    for key_node, value_node in node.value:
+        key, line = str(key_node.value), key_node.start_mark.line + 1
+        full_name = f"{where}.{key}" if where else key
+        if key not in hints:
+            raise RecipeError(f"{name}, line {line}: unknown field {full_name!r}; {did_you_mean(key, hints)}")
+        if key in values:
+            raise RecipeError(f"{name}, line {line}: {full_name!r} is given twice")
+        if dataclasses.is_dataclass(hints[key]):
+            values[key] = _fill(hints[key], value_node, where=full_name, name=name)
+            continue
+        try:
+            values[key] = _converted(yaml.SafeLoader("").construct_object(value_node, deep=True), hints[key])
+            kind(**{key: values[key]})  # a section checks its values itself; here, because the line is known here
+        except (ValueError, RecipeError) as error:
+            said = str(error) if isinstance(error, RecipeError) else f"{full_name} must be {error}"
+            raise RecipeError(f"{name}, line {line}: {said}") from error
+    try:
+        return kind(**values)
+    except RecipeError as error:
+        raise RecipeError(f"{name}, line {node.start_mark.line + 1}: {error}") from error
+
+
+def _converted(value: object, hint: Any) -> object:
+    """`value` as the type `hint`, or a ValueError that says what is allowed."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        if value is None and type(None) in arguments:
+            return None
+        return _converted(value, next(kind for kind in arguments if kind is not type(None)))
+    if origin is Literal:
+        if value in arguments:
+            return value
+        raise ValueError(f"one of {', '.join(map(str, arguments))}, got {value!r}")
+    if origin is dict and isinstance(value, Mapping):
+        return {str(key): _converted(entry, arguments[1]) for key, entry in value.items()}
+    if hint is Path and isinstance(value, str):
+        return Path(value)
+    # YAML 1.1 reads 1e-4 as text.
+    if hint is float and isinstance(value, (int, float, str)) and not isinstance(value, bool):
+        try:
+            return float(value)
+        except ValueError:
+            pass
+    elif isinstance(hint, type) and type(value) is hint:
+        return value
+    raise ValueError(f"{_SPOKEN.get(hint, 'a mapping of names to numbers')}, got {value!r}")
+
+
+_SPOKEN = {float: "a number", int: "a whole number", bool: "true or false", str: "text", Path: "a path"}

@@ -1,0 +1,1 @@
+"""Teaching a network: the loop, its checkpoints, its log and its guards."""

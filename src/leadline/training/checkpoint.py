@@ -1,0 +1,75 @@
+"""The state of a training, whole: what a killed run needs to end with the same weights."""
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from leadline.atomic import atomic_write
+from leadline.errors import ModelFileError
+
+CHECKPOINT_FORMAT = 1
+
+
+@dataclass
+class Progress:
+    """Where a training stands. Order and augmentation follow from it, so that no generator needs saving.
+
+    Attributes:
+        epoch: the pass that is under way, from 0.
+        batch: steps done in it.
+        step: steps done in all.
+        best_rel: lowest validation rel so far.
+        best_epoch: where that was.
+        rows: lines of metrics.csv that belong to this state.
+        loss_sums: sum of each weighted loss term over the steps since the last validation.
+        loss_steps: how many those are.
+        seconds: time spent training, over all sessions.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    best_rel: float = float("inf")
+    best_epoch: int = -1
+    rows: int = 0
+    loss_sums: dict[str, float] = field(default_factory=dict)
+    loss_steps: int = 0
+    seconds: float = 0.0
+
+
+def save_checkpoint(path: Path, *, net: dict[str, Any], optimizer: dict[str, Any], scaler: dict[str, Any], progress: Progress) -> None:
+    """Write the training state, atomically.
+
+    Raises:
+        OutputError: no space or no permission; the earlier state stays as it was.
+    """
+    content = {
+        "format": CHECKPOINT_FORMAT,
+        "net": net,
+        "optimizer": optimizer,
+        "scaler": scaler,
+        "progress": asdict(progress),
+    }
+    with atomic_write(path) as part:
+        torch.save(content, part)
+
+
+def load_checkpoint(path: Path, *, device: torch.device) -> tuple[dict[str, Any], Progress]:
+    """The states by name, and the progress. Reads tensors and plain values only.
+
+    Raises:
+        ModelFileError: missing, damaged, or of another version.
+    """
+    if not path.is_file():
+        raise ModelFileError(f"{path}: no training state to go on from; was this run ever started?")
+    try:
+        content = torch.load(path, map_location=device, weights_only=True)
+        version = content["format"]
+        progress = Progress(**content["progress"])
+    except Exception as error:  # torch raises what its many readers raise
+        raise ModelFileError(f"{path}: the training state is damaged ({error})") from error
+    if version != CHECKPOINT_FORMAT:
+        raise ModelFileError(f"{path}: a training state of format {version}; this leadline reads {CHECKPOINT_FORMAT}")
+    return content, progress

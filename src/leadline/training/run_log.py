@@ -1,0 +1,115 @@
+"""What a run leaves for people: metrics.csv, TensorBoard, loss curves and pictures."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from leadline.atomic import atomic_write
+from leadline.depth.colors import colorize, depth_range_m
+from leadline.depth.images import write_image
+
+COLUMNS = (
+    "epoch", "step", "samples", "learning_rate", "train_loss", "val_loss", "val_rel", "val_rms", "val_log10",
+    "val_delta1", "val_delta2", "val_delta3", "val_silog", "val_flatness", "images_per_s", "data_share", "seconds",
+)  # fmt: skip
+CLOCK_COLUMNS = ("images_per_s", "data_share", "seconds")
+"""Columns that two equal runs need not share."""
+
+
+class RunLog:
+    """The log of one run; a resumed run goes on with the rows that its state knows.
+
+    Args:
+        folder: of the run.
+        rows: lines of metrics.csv to keep; later ones belong to steps that are taken again.
+        step: that the run goes on from.
+    """
+
+    def __init__(self, folder: Path, *, rows: int, step: int) -> None:
+        self.folder = folder
+        self.rows: list[dict[str, str]] = read_metrics(folder)[:rows]
+        # tensorboard is slow to import, and its protocol buffers are not needed for anything else.
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._tensorboard = SummaryWriter(str(folder / "tensorboard"), purge_step=step or None)
+
+    def add(self, row: Mapping[str, float], terms: Mapping[str, float]) -> None:
+        """One validation: a line of metrics.csv, TensorBoard scalars, new curves.
+
+        Args:
+            row: by the names of COLUMNS.
+            terms: mean of each weighted loss term, for TensorBoard.
+        """
+        self.rows.append({name: f"{row[name]:.8g}" for name in COLUMNS})
+        text = io.StringIO()
+        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.rows)
+        with atomic_write(self.folder / "metrics.csv") as part:
+            part.write_text(text.getvalue(), encoding="utf-8")
+        step = int(row["step"])
+        for name in COLUMNS[3:]:
+            self._tensorboard.add_scalar(name.replace("_", "/", 1), row[name], step)
+        for name, value in terms.items():
+            self._tensorboard.add_scalar(f"term/{name}", value, step)
+        self._tensorboard.flush()
+        draw_curves(self.folder / "curves.png", self.rows)
+
+    def close(self) -> None:
+        """Flush and close TensorBoard's file."""
+        self._tensorboard.close()
+
+
+def read_metrics(folder: Path) -> list[dict[str, str]]:
+    """The rows of a run's metrics.csv; none when there is no such file."""
+    path = folder / "metrics.csv"
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def draw_curves(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
+    """Loss and validation metrics over epochs, as PNG (the paper's Figure 4)."""
+    from matplotlib.figure import Figure
+
+    epochs = [float(row["epoch"]) for row in rows]
+    figure = Figure(figsize=(12, 3.5), layout="constrained")
+    panels = {"loss": ("train_loss", "val_loss"), "rel": ("val_rel",), "rms [m]": ("val_rms",), "delta 1": ("val_delta1",)}
+    for axes, (title, names) in zip(figure.subplots(1, len(panels)), panels.items(), strict=True):
+        for name in names:
+            marker = "o" if len(rows) == 1 else None
+            axes.plot(epochs, [float(row[name]) for row in rows], label=name.replace("_", " "), marker=marker)
+        axes.set(title=title, xlabel="epoch")
+        axes.grid(alpha=0.3)
+        axes.legend()
+    with atomic_write(path) as part:
+        figure.savefig(part, dpi=100)
+
+
+def write_examples(
+    path: Path,
+    images: Sequence[NDArray[np.uint8]],
+    predicted_m: Sequence[NDArray[np.float32]],
+    truth_m: Sequence[NDArray[np.float32]],
+) -> None:
+    """Rows of picture, prediction, measurement; the two depths of a row share their colours.
+
+    Args:
+        path: PNG to write.
+        images: (H, W, 3) uint8 each.
+        predicted_m: (H, W) metres each.
+        truth_m: (H, W) metres each, 0 in holes.
+    """
+    rows = []
+    for image, predicted, truth in zip(images, predicted_m, truth_m, strict=True):
+        near_m, far_m = depth_range_m(truth)
+        rows.append(
+            np.concatenate([image, *(colorize(depth, near_m=near_m, far_m=far_m) for depth in (predicted, truth))], axis=1)
+        )
+    if rows:
+        write_image(path, np.concatenate(rows))
