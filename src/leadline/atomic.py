@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from leadline.errors import OutputError
@@ -42,7 +42,8 @@ def atomic_write(path: Path) -> Iterator[Path]:
             raise OutputError(writing_failed(path, error)) from error
         raise
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # it was renamed, or its folder never came to be
+            part.unlink()
 
 
 def writing_failed(path: Path, error: OSError) -> str:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,6 +68,7 @@ class Sample:
         return self.depth_m > 0
 
 
+@runtime_checkable  # the tests check types at run time
 class Source(Protocol):
     """Any place that frames come from. A new one is one file with such a class, and one line in catalog.py."""
 

@@ -84,9 +84,11 @@ class SceneFolders:
 
     def _scenes(self) -> list[Path]:
         try:
-            if _has_any(self.root):
+            if _has_both(self.root):
                 return [self.root]
-            return [folder for folder in _folders(self.root) if _has_any(folder)]
+            # A scene that lacks one of the two is listed as well, so that its lonely files are reported.
+            scenes = [folder for folder in _folders(self.root) if _has_any(folder)]
+            return scenes or [self.root]
         except OSError as error:
             raise InputError(f"{self.root}: cannot be listed ({error.strerror or error})") from error
 

@@ -87,8 +87,8 @@ def write_depth16(path: Path, depth_m: NDArray[np.float32]) -> None:
     Raises:
         OutputError: no space or no permission.
     """
-    millimetres = np.round(np.nan_to_num(depth_m, nan=0.0, posinf=0.0) / MILLIMETRE_M)
-    millimetres[(millimetres < 0) | (millimetres > 65_535)] = 0
+    known = (depth_m > 0) & (depth_m <= MAX_DEPTH16_M)  # False for NaN
+    millimetres = np.round(np.where(known, depth_m, 0) / MILLIMETRE_M)
     with atomic_write(path) as part:
         Image.fromarray(millimetres.astype(np.uint16)).save(part, format="PNG")
 
@@ -116,18 +116,17 @@ def _read_npy(path: Path) -> NDArray:
 
 
 def _read_picture(path: Path) -> NDArray:
-    picture = open_picture(path)
-    mode = picture.mode
-    if not (mode == "F" or mode.startswith("I")):
-        raise InputError(
-            f"{path}: an 8-bit or colour picture ({mode}) holds no metric depth; save depth as a 16-bit PNG in "
-            f"millimetres, or as .npy or TIFF in metres"
-        )
-    try:
-        with picture:
+    with open_picture(path) as picture:
+        mode = picture.mode
+        if not (mode == "F" or mode.startswith("I")):
+            raise InputError(
+                f"{path}: an 8-bit or colour picture ({mode}) holds no metric depth; save depth as a 16-bit PNG in "
+                f"millimetres, or as .npy or TIFF in metres"
+            )
+        try:
             return np.array(picture)
-    except Exception as error:  # decoders raise what they like on broken bytes
-        raise InputError(f"{path}: the depth picture is damaged or truncated ({error})") from error
+        except Exception as error:  # decoders raise what they like on broken bytes
+            raise InputError(f"{path}: the depth picture is damaged or truncated ({error})") from error
 
 
 _NEAREST_MEDIAN_M, _FARTHEST_MEDIAN_M = 0.01, 100.0

@@ -5,6 +5,7 @@ Training, evaluation and prediction share this one place, so that a model never 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -119,12 +120,13 @@ class Framing:
             (height, width) float32 metres.
         """
         place = self.placement(height=height, width=width)
-        x_scale, y_scale = depth_m.shape[1] / self.width, depth_m.shape[0] / self.height
-        box = (
-            place.left * x_scale,
-            place.top * y_scale,
-            (place.left + place.width) * x_scale,
-            (place.top + place.height) * y_scale,
-        )
-        picture = Image.fromarray(np.ascontiguousarray(depth_m, np.float32))
+        left = place.left * depth_m.shape[1] / self.width
+        right = (place.left + place.width) * depth_m.shape[1] / self.width
+        top = place.top * depth_m.shape[0] / self.height
+        bottom = (place.top + place.height) * depth_m.shape[0] / self.height
+        # Pillow's box bounds what is shown, not what is read: without the crop, depth of the padding would leak in.
+        x, y = math.floor(left), math.floor(top)
+        inner = depth_m[y : math.ceil(bottom), x : math.ceil(right)]
+        picture = Image.fromarray(np.ascontiguousarray(inner, np.float32))
+        box = (left - x, top - y, right - x, bottom - y)
         return np.array(picture.resize((width, height), Image.Resampling.BILINEAR, box=box))

@@ -29,16 +29,13 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     Raises:
         InputError: missing, no picture, truncated, or larger than MAX_PIXELS.
     """
-    picture = open_picture(path)
-    try:
-        picture.load()
-        picture = ImageOps.exif_transpose(picture)
-        return np.array(_as_rgb(picture))
-    # Decoders raise what they like on broken bytes: zlib.error, struct.error, SyntaxError, IndexError.
-    except Exception as error:
-        raise InputError(f"{path}: the picture is damaged or truncated ({error}); save it anew") from error
-    finally:
-        picture.close()
+    with open_picture(path) as picture:
+        try:
+            picture.load()
+            return np.array(_as_rgb(ImageOps.exif_transpose(picture)))
+        # Decoders raise what they like on broken bytes: zlib.error, struct.error, SyntaxError, IndexError.
+        except Exception as error:
+            raise InputError(f"{path}: the picture is damaged or truncated ({error}); save it anew") from error
 
 
 def open_picture(path: Path) -> Image.Image:

@@ -1,10 +1,13 @@
 """The state of a training, whole: what a killed run needs to end with the same weights."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+from lightning_fabric import Fabric
+from torch import Tensor
 
 from leadline.atomic import atomic_write
 from leadline.errors import ModelFileError
@@ -37,6 +40,27 @@ class Progress:
     loss_sums: dict[str, float] = field(default_factory=dict)
     loss_steps: int = 0
     seconds: float = 0.0
+
+    def add_step(self, terms: Mapping[str, Tensor]) -> None:
+        """Count one step and its weighted loss terms."""
+        self.step += 1
+        self.batch += 1
+        self.loss_steps += 1
+        for name, value in terms.items():
+            self.loss_sums[name] = self.loss_sums.get(name, 0.0) + float(value)
+
+    def mean_terms(self, fabric: Fabric) -> dict[str, float]:
+        """Mean of each weighted loss term since the last validation, over all processes."""
+        names = sorted(self.loss_sums)
+        means = torch.tensor([self.loss_sums[name] / self.loss_steps for name in names], device=fabric.device)
+        if fabric.world_size > 1:
+            means = fabric.all_reduce(means, reduce_op="mean")
+        return dict(zip(names, means.tolist(), strict=True))
+
+    def start_next_row(self) -> None:
+        """A line of metrics.csv was written; begin to average for the next one."""
+        self.rows += 1
+        self.loss_sums, self.loss_steps = {}, 0
 
 
 def save_checkpoint(path: Path, *, net: dict[str, Any], optimizer: dict[str, Any], scaler: dict[str, Any], progress: Progress) -> None:

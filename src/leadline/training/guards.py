@@ -51,15 +51,14 @@ def flatness(predicted_m: np.ndarray, truth_m: np.ndarray, valid: np.ndarray) ->
     return float(predicted_m[valid].std()) / spread if spread > 0.02 else float("nan")
 
 
-def flat_warning(ratios: Sequence[float]) -> str | None:
+def flat_warning(ratio: float) -> str | None:
     """A warning when the median of `flatness` over the validation frames says that predictions are flat."""
-    known = [ratio for ratio in ratios if np.isfinite(ratio)]
-    if not known or np.median(known) >= FLAT_BELOW:
+    if not ratio < FLAT_BELOW:
         return None
     return (
-        f"flat predictions: they vary {np.median(known):.0%} as much as the measured depth (below {FLAT_BELOW:.0%}). "
-        f"Early in a training this passes; if it stays, check the depth unit (leadline evaluate), lower "
-        f"optim.learning_rate, or start from pre-trained weights."
+        f"flat predictions: they vary {ratio:.0%} as much as the measured depth (below {FLAT_BELOW:.0%}). Early in a "
+        f"training this passes; if it stays, check the depth unit (leadline evaluate), lower optim.learning_rate, or "
+        f"start from pre-trained weights."
     )
 
 

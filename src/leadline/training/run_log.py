@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from leadline.atomic import atomic_write
 from leadline.depth.colors import colorize, depth_range_m
 from leadline.depth.images import write_image
+from leadline.training.validation import Picture
 
 COLUMNS = (
     "epoch", "step", "samples", "learning_rate", "train_loss", "val_loss", "val_rel", "val_rms", "val_log10",
@@ -59,6 +59,10 @@ class RunLog:
         self._tensorboard.flush()
         draw_curves(self.folder / "curves.png", self.rows)
 
+    def write_pictures(self, epoch: int, pictures: Sequence[Picture]) -> None:
+        """Example predictions of an epoch."""
+        write_examples(self.folder / "predictions" / f"epoch-{epoch:04}.png", pictures)
+
     def close(self) -> None:
         """Flush and close TensorBoard's file."""
         self._tensorboard.close()
@@ -91,25 +95,17 @@ def draw_curves(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
         figure.savefig(part, dpi=100)
 
 
-def write_examples(
-    path: Path,
-    images: Sequence[NDArray[np.uint8]],
-    predicted_m: Sequence[NDArray[np.float32]],
-    truth_m: Sequence[NDArray[np.float32]],
-) -> None:
+def write_examples(path: Path, pictures: Sequence[Picture]) -> None:
     """Rows of picture, prediction, measurement; the two depths of a row share their colours.
 
     Args:
         path: PNG to write.
-        images: (H, W, 3) uint8 each.
-        predicted_m: (H, W) metres each.
-        truth_m: (H, W) metres each, 0 in holes.
+        pictures: picture (H, W, 3) uint8, predicted (H, W) metres, measured (H, W) metres with 0 in holes.
     """
     rows = []
-    for image, predicted, truth in zip(images, predicted_m, truth_m, strict=True):
-        near_m, far_m = depth_range_m(truth)
-        rows.append(
-            np.concatenate([image, *(colorize(depth, near_m=near_m, far_m=far_m) for depth in (predicted, truth))], axis=1)
-        )
+    for image, predicted_m, truth_m in pictures:
+        near_m, far_m = depth_range_m(truth_m)
+        depths = [colorize(depth, near_m=near_m, far_m=far_m) for depth in (predicted_m, truth_m)]
+        rows.append(np.concatenate([image, *depths], axis=1))
     if rows:
         write_image(path, np.concatenate(rows))

@@ -1,0 +1,95 @@
+"""From options to frames that are ready to teach: source, store, split."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from leadline.data.catalog import open_source
+from leadline.data.depth_code import DepthCode
+from leadline.data.sample import Frame, Source, fingerprint
+from leadline.data.splits import SplitRule, read_scene_list
+from leadline.data.store import Store, open_store, prepare
+from leadline.depth.framing import Framing
+from leadline.downloads import cache_folder
+from leadline.errors import InputError, UsageError
+from leadline.options import DataOptions
+
+MILLIMETRES_UP_TO_M = 65.0
+
+
+def split_rule(options: DataOptions, *, seed: int) -> SplitRule:
+    """The split that the options ask for."""
+    scenes = None if options.validation_file is None else read_scene_list(options.validation_file)
+    return SplitRule(
+        by=options.split_by, share=options.validation_share, seed=seed, scenes=scenes, limit=options.limit
+    )
+
+
+def load_store(options: DataOptions, *, max_depth_m: float, console: Console) -> tuple[Store, list[Frame]]:
+    """The prepared frames of a source, made on first use and reused afterwards.
+
+    Args:
+        options: where the frames are, and the size that they are prepared at.
+        max_depth_m: beyond 65 m depth is stored by its logarithm.
+        console: for the progress bar and warnings.
+
+    Returns:
+        The store, and those of the source's frames that are in it.
+
+    Raises:
+        UsageError: no data.root.
+        InputError: frames that cannot be used.
+        OutputError: no room for the store.
+    """
+    if options.root is None:
+        raise UsageError("where are the frames? Give --data.root DIR, or root: in the recipe's data section")
+    source = open_source(options.root, kind=options.source, depth_unit_m=options.depth_unit_m)
+    framing = Framing(height=options.height, width=options.width, fit=options.fit)
+    code = DepthCode(step_m=0.001 if max_depth_m <= MILLIMETRES_UP_TO_M else 0.0)
+    folder = options.store or _cached_store(source, options, framing, code)
+    store = open_store(folder)
+    if store is None or store.fingerprint != fingerprint(source.frames) or store.framing != framing or store.code != code:
+        store = _prepare(source, folder, framing, code, options.skip_bad_frames, console)
+    if store.left_out and not options.skip_bad_frames:
+        raise InputError(f"{folder}: was prepared without {len(store.left_out)} unusable frames; see data.skip_bad_frames")
+    if store.left_out:
+        console.print(f"[yellow]left out {len(store.left_out)} frames:[/] {next(iter(store.left_out.values()))} ...")
+    if not store.frames:
+        raise InputError(f"{options.root}: none of its {len(source.frames)} frames can be used")
+    return store, [stored.frame for stored in store.frames]
+
+
+def decoding_workers() -> int:
+    """Threads that decode pictures side by side: one for each core that this process may use, at most 16."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(16, count)
+
+
+def _cached_store(source: Source, options: DataOptions, framing: Framing, code: DepthCode) -> Path:
+    unit = "" if options.depth_unit_m is None else f"-{options.depth_unit_m:g}"
+    size = f"{framing.height}x{framing.width}-{framing.fit}{unit}{'' if code.step_m else '-log'}"
+    lenient = "-lenient" if options.skip_bad_frames else ""
+    return cache_folder() / "stores" / f"{fingerprint(source.frames)}-{size}{lenient}"
+
+
+def _prepare(
+    source: Source, folder: Path, framing: Framing, code: DepthCode, skip_bad_frames: bool, console: Console
+) -> Store:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    if not console.is_terminal:
+        console.print(f"preparing {len(source.frames)} frames once, in {folder}")
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task("preparing frames (once)", total=len(source.frames))
+        return prepare(
+            source,
+            folder,
+            framing=framing,
+            code=code,
+            workers=decoding_workers(),
+            skip_bad_frames=skip_bad_frames,
+            advance=lambda count: progress.advance(task, count),
+        )

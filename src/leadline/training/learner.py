@@ -1,0 +1,114 @@
+"""What changes while a run goes on: the network, its optimiser, its progress; and how they are written."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import nn
+
+from leadline.metrics import Metrics
+from leadline.model_card import ModelCard
+from leadline.networks.depth_net import DepthNet
+from leadline.networks.encoders.catalog import find_encoder
+from leadline.networks.model_file import save_model
+from leadline.recipes import as_plain
+from leadline.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+from leadline.training.plan import STATE_FILE, Plan
+from leadline.training.step import make_optimizer
+from leadline.training.training_data import TrainingData
+
+
+@dataclass
+class Learner:
+    """The state of a training in memory.
+
+    Attributes:
+        bare: the network under its own names.
+        net: the same network as Fabric set it up (autocast, processes).
+        optimizer: as Fabric set it up.
+        progress: steps done, best score.
+        steps: of the whole training.
+    """
+
+    bare: DepthNet
+    net: nn.Module
+    optimizer: Any
+    progress: Progress
+    steps: int
+
+
+def build_learner(plan: Plan, fabric: Fabric, *, steps: int) -> Learner:
+    """The network with its encoder's weights, or with the state of the run that goes on."""
+    options = plan.recipe.model
+    state_file = plan.folder / STATE_FILE
+    goes_on = plan.resumes and state_file.is_file()
+    bare = DepthNet(
+        options.encoder,
+        codec=options.codec,
+        min_depth_m=options.min_depth_m,
+        max_depth_m=options.max_depth_m,
+        weights="none" if goes_on else options.weights,
+    )
+    bare.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if options.freeze_encoder:
+        bare.encoder.requires_grad_(False)
+    if fabric.world_size > 1 and fabric.device.type == "cuda":
+        bare = nn.SyncBatchNorm.convert_sync_batchnorm(bare)
+    optimizer = make_optimizer(bare, plan.recipe.optim)
+    net = torch.compile(bare) if plan.recipe.run.compile else bare
+    net, wrapped = fabric.setup(net, optimizer)
+    progress = Progress()
+    if goes_on:
+        content, progress = load_checkpoint(state_file, device=fabric.device)
+        bare.load_state_dict(content["net"])
+        wrapped.load_state_dict(content["optimizer"])
+        scaler = getattr(fabric.strategy.precision, "scaler", None)
+        if scaler is not None and content["scaler"]:
+            scaler.load_state_dict(content["scaler"])
+    return Learner(bare, net, wrapped, progress, steps)
+
+
+def save_state(plan: Plan, fabric: Fabric, learner: Learner) -> None:
+    """Write last.pt, from the first process."""
+    if not fabric.is_global_zero:
+        return
+    scaler = getattr(fabric.strategy.precision, "scaler", None)
+    save_checkpoint(
+        plan.folder / STATE_FILE,
+        net=learner.bare.state_dict(),
+        optimizer=learner.optimizer.state_dict(),
+        scaler={} if scaler is None else scaler.state_dict(),
+        progress=learner.progress,
+    )
+
+
+def save_models(
+    plan: Plan, fabric: Fabric, data: TrainingData, learner: Learner, metrics: Metrics, *, is_best: bool
+) -> None:
+    """Write last.safetensors, and best.safetensors when it is, from the first process."""
+    if not fabric.is_global_zero:
+        return
+    recipe = plan.recipe
+    card = ModelCard(
+        encoder=recipe.model.encoder,
+        codec=recipe.model.codec,
+        min_depth_m=recipe.model.min_depth_m,
+        max_depth_m=recipe.model.max_depth_m,
+        height=recipe.data.height,
+        width=recipe.data.width,
+        fit=recipe.data.fit,
+        licence=find_encoder(recipe.model.encoder).licence if recipe.model.weights != "none" else "Apache-2.0",
+        training_median_m=data.median_m,
+        recipe=as_plain(recipe),
+        data={
+            "fingerprint": data.store.fingerprint,
+            "frames": len(data.split.train),
+            "split": asdict(data.split.rule),
+            "split_digest": data.split.digest,
+        },
+        scores={**asdict(metrics), "epoch": learner.progress.epoch, "step": learner.progress.step},
+    )
+    save_model(plan.folder / "last.safetensors", learner.bare, card)
+    if is_best:
+        save_model(plan.folder / "best.safetensors", learner.bare, card)

@@ -1,0 +1,174 @@
+"""Before the first step: which recipe, which folder, which hardware."""
+
+import contextlib
+import datetime
+import json
+import platform
+import re
+from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import torch
+from lightning_fabric import Fabric
+
+from leadline.atomic import atomic_write
+from leadline.errors import UsageError, did_you_mean
+from leadline.losses import TERMS
+from leadline.networks.encoders.catalog import find_encoder
+from leadline.options import Recipe, RunOptions, TrainOptions
+from leadline.recipes import as_plain, read_recipe, write_recipe
+
+RECIPE_FILE = "options.yaml"
+STATE_FILE = "last.pt"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A training about to start: its recipe, its folder, and whether it goes on from an earlier state."""
+
+    recipe: Recipe
+    folder: Path
+    resumes: bool
+    budget_s: float | None
+
+
+def make_plan(options: TrainOptions) -> Plan:
+    """Find the recipe and the folder of a run.
+
+    Raises:
+        UsageError: options that contradict one another, or a folder that holds another run.
+        RecipeError: the resumed run's recipe is damaged.
+    """
+    budget_s = None if options.time_budget is None else read_duration(options.time_budget)
+    given = Recipe(data=options.data, model=options.model, optim=options.optim, run=options.run)
+    if options.resume is not None:
+        return Plan(_resumed(options.resume, given, options.out), options.resume, resumes=True, budget_s=budget_s)
+    now = datetime.datetime.now(tz=datetime.timezone.utc).strftime("%Y-%m-%d-%H%M%S")
+    folder = options.out or Path("runs") / f"{now}-{given.model.encoder.replace(':', '-')}"
+    if (folder / STATE_FILE).exists() or (folder / RECIPE_FILE).exists():
+        raise UsageError(f"{folder}: holds a run already; go on with it by --resume {folder}, or choose another --out")
+    return Plan(given, folder, resumes=False, budget_s=budget_s)
+
+
+def read_duration(text: str) -> float:
+    """Seconds of a duration such as 90s, 30m, 2h or 1h30m.
+
+    Example:
+        >>> read_duration("1h30m")
+        5400.0
+
+    Raises:
+        UsageError: not a duration.
+    """
+    match = re.fullmatch(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?", text.strip())
+    seconds = sum(float(part or 0) * unit for part, unit in zip(match.groups(), (3600, 60, 1), strict=True)) if match else 0
+    if seconds <= 0:
+        raise UsageError(f"a time budget is written like 90s, 30m, 2h or 1h30m, got {text!r}")
+    return seconds
+
+
+def check_names(recipe: Recipe) -> None:
+    """Refuse names that nothing answers to, before any frame is prepared.
+
+    Raises:
+        UsageError: unknown encoder or loss term; says the nearest name.
+    """
+    find_encoder(recipe.model.encoder)
+    for term in recipe.optim.loss:
+        if term not in TERMS:
+            raise UsageError(f"optim.loss: no term is called {term!r}; {did_you_mean(term, TERMS)}")
+
+
+def start_fabric(run: RunOptions) -> Fabric:
+    """Lightning Fabric for the devices, processes and arithmetic of a run.
+
+    Raises:
+        UsageError: hardware that is not there.
+    """
+    processes = run.devices * run.nodes
+    device = _device(run)
+    try:
+        fabric = Fabric(
+            accelerator=device,
+            devices=run.devices,
+            num_nodes=run.nodes,
+            strategy="ddp" if processes > 1 else "auto",
+            precision=_fabric_precision(run, device),
+        )
+    except Exception as error:  # Fabric names missing hardware in exceptions of its own
+        raise UsageError(f"run.device {run.device} with {run.devices} devices: {error}") from error
+    if device == "cuda":
+        torch.set_float32_matmul_precision("high")
+        # Fixed sizes: cuDNN may choose its kernels once. It chooses among deterministic ones.
+        torch.backends.cudnn.deterministic = True
+    fabric.launch()
+    # The weights of the decoder; all other randomness is a function of seed, epoch and frame.
+    torch.manual_seed(run.seed)
+    return fabric
+
+
+def begin_folder(plan: Plan) -> None:
+    """Make the run's folder and write the recipe and the versions into it.
+
+    Raises:
+        OutputError: no space or no permission.
+    """
+    if not plan.resumes:
+        write_recipe(plan.folder / RECIPE_FILE, plan.recipe)
+    with atomic_write(plan.folder / "versions.json") as part:
+        part.write_text(json.dumps(versions(), indent=1), encoding="utf-8")
+
+
+def versions() -> dict[str, str]:
+    """What ran: versions of the packages that matter, Python and the machine."""
+    found = {"python": platform.python_version(), "machine": f"{platform.system()} {platform.machine()}"}
+    for package in ("leadline", "torch", "lightning-fabric", "timm", "numpy", "pillow", "safetensors"):
+        with contextlib.suppress(PackageNotFoundError):
+            found[package] = version(package)
+    if torch.cuda.is_available():
+        found["gpu"] = torch.cuda.get_device_name()
+    return found
+
+
+def bfloat16_is_fast(device: str) -> bool:
+    """Whether the hardware computes in bfloat16; without, a CPU emulates it ten times slower than float32."""
+    if device == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return device == "cpu" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+def _resumed(folder: Path, given: Recipe, out: Path | None) -> Recipe:
+    if not (folder / RECIPE_FILE).is_file():
+        raise UsageError(f"{folder}: holds no run to go on with (no {RECIPE_FILE})")
+    if out is not None and out != folder:
+        raise UsageError(f"--resume goes on in the run's own folder {folder}; leave --out away")
+    recipe = read_recipe(str(folder / RECIPE_FILE))
+    # A data set may have moved; the fingerprint says whether it is the same.
+    recipe = replace(recipe, data=replace(recipe.data, root=given.data.root or recipe.data.root))
+    own, asked = as_plain(recipe), as_plain(given)
+    changed = [f"{part}.{key}" for part in own for key in own[part] if own[part][key] != asked[part][key]]
+    if given != Recipe() and changed:
+        raise UsageError(
+            f"a resumed run keeps its recipe, or it could not end with the same weights; this would change "
+            f"{', '.join(changed)}. Start a new run with --out instead."
+        )
+    return recipe
+
+
+def _device(run: RunOptions) -> str:
+    if run.device != "auto":
+        if run.device == "cuda" and not torch.cuda.is_available():
+            raise UsageError("run.device cuda: this machine has no CUDA device that torch can use; try auto or cpu")
+        return run.device
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _fabric_precision(run: RunOptions, device: str) -> str:
+    if run.precision == "auto":
+        return "bf16-mixed" if bfloat16_is_fast(device) else "32-true"
+    if run.precision == "float16" and device == "cpu":
+        raise UsageError("run.precision float16 needs a GPU; on a CPU use float32 or bfloat16")
+    return {"float32": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed"}[run.precision]

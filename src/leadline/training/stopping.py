@@ -1,0 +1,65 @@
+"""Reasons to stop between two steps: a signal, or the end of the time budget."""
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import torch
+from lightning_fabric import Fabric
+
+
+class StopWatch:
+    """Notices SIGINT and SIGTERM without breaking a step, and the end of a time budget.
+
+    A second SIGINT interrupts at once, as everywhere. Use as a context manager; the signals' old handlers come back.
+
+    Args:
+        budget_s: seconds for the whole session, or None.
+    """
+
+    def __init__(self, budget_s: float | None) -> None:
+        self.started = time.monotonic()
+        self.budget_s = budget_s
+        self.signal: int | None = None
+        self.closing_s = 5.0
+        self._handlers: dict[int, object] = {}
+
+    def __enter__(self) -> "StopWatch":
+        for number in (signal.SIGINT, signal.SIGTERM):
+            try:
+                self._handlers[number] = signal.signal(number, self._noticed)
+            except ValueError:  # not the main thread: whoever called us there takes care of signals
+                break
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the start of this session."""
+        return time.monotonic() - self.started
+
+    def reason(self, fabric: Fabric) -> str | None:
+        """Why to stop now: "signal", "budget" or None; the same on every process."""
+        late = self.budget_s is not None and self.elapsed_s + self.closing_s >= self.budget_s
+        votes = torch.tensor([int(self.signal is not None), int(late)], device=fabric.device)
+        if fabric.world_size > 1:
+            votes = fabric.all_reduce(votes, reduce_op="sum")
+        signalled, out_of_time = (bool(vote) for vote in votes.tolist())
+        return "signal" if signalled else "budget" if out_of_time else None
+
+    @contextmanager
+    def measuring_close(self) -> Iterator[None]:
+        """Around a validation: as long as it takes, so long before the end of the budget it must begin."""
+        began = time.monotonic()
+        yield
+        self.closing_s = 2.0 + 1.3 * (time.monotonic() - began)
+
+    def _noticed(self, number: int, _frame: FrameType | None) -> None:
+        if self.signal is not None and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.signal = number
