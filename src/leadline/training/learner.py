@@ -38,8 +38,12 @@ class Learner:
     steps: int
 
 
-def build_learner(plan: Plan, fabric: Fabric, *, steps: int) -> Learner:
-    """The network with its encoder's weights, or with the state of the run that goes on."""
+def build_learner(plan: Plan, fabric: Fabric, *, steps: int, median_m: float) -> Learner:
+    """The network with its encoder's weights, or with the state of the run that goes on.
+
+    A fresh network starts at the constant prediction `median_m`, rather than at the nearest depth of its range, from
+    where it would first have to find the scale.
+    """
     options = plan.recipe.model
     state_file = plan.folder / STATE_FILE
     goes_on = plan.resumes and state_file.is_file()
@@ -50,6 +54,7 @@ def build_learner(plan: Plan, fabric: Fabric, *, steps: int) -> Learner:
         max_depth_m=options.max_depth_m,
         weights="none" if goes_on else options.weights,
     )
+    bare.head.start_at(median_m)
     bare.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if options.freeze_encoder:
         bare.encoder.requires_grad_(False)

@@ -47,7 +47,8 @@ def train(options: TrainOptions, *, console: Console | None = None) -> Path:
     with StopWatch(plan.budget_s) as watch:
         fabric = start_fabric(plan.recipe.run)
         data = load_training_data(plan, fabric, console)
-        learner = build_learner(plan, fabric, steps=len(data.train) * plan.recipe.optim.epochs)
+        steps = len(data.train) * plan.recipe.optim.epochs
+        learner = build_learner(plan, fabric, steps=steps, median_m=data.median_m)
         with Reporter(console, steps=learner.steps, speaks=fabric.is_global_zero) as reporter:
             reporter.started(plan, data, learner, device=fabric.device, precision=fabric.strategy.precision.precision)
             run_epochs(plan, fabric, data, learner, watch, reporter)

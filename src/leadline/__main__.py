@@ -1,0 +1,5 @@
+"""`python -m leadline`, which torchrun starts."""
+
+from leadline.cli import run
+
+run()

@@ -1,0 +1,117 @@
+"""The command line: verb -> options -> function. A function is imported only when its verb is called."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import tyro
+from rich.console import Console
+from rich.markup import escape
+
+from leadline import __version__, options
+from leadline.errors import LeadlineError, UsageError, did_you_mean
+
+
+@dataclass(frozen=True)
+class Verb:
+    """A word of the command line: its options, and where its function is ("module:function")."""
+
+    options: type
+    function: str
+
+
+VERBS = {
+    "train": Verb(options.TrainOptions, "leadline.training.train:train"),
+    "evaluate": Verb(options.EvaluateOptions, "leadline.evaluation.report:evaluate_command"),
+    "predict": Verb(options.PredictOptions, "leadline.inference.predict:predict_command"),
+    "export": Verb(options.ExportOptions, "leadline.export.onnx:export_command"),
+    "info": Verb(options.InfoOptions, "leadline.networks.info:info_command"),
+}
+
+EXIT_CODES = """exit codes: 0 done, 2 wrong options or recipe, 3 unusable images or data, 4 unusable model or weights,
+5 download failed, 6 cannot write, 7 training diverged, 8 some inputs were skipped, 75 stopped and saved (resume it)"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code (and ends the process by it, as a console script)."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in ("-h", "--help"):
+        print(_help())
+        return 0
+    if words[0] == "--version":
+        print(f"leadline {__version__}")
+        return 0
+    console = Console(stderr=True)
+    try:
+        _call(words[0], words[1:])
+    except LeadlineError as error:
+        console.print(f"[bold red]leadline:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        return error.exit_code
+    except KeyboardInterrupt:
+        console.print("leadline: interrupted")
+        return 130
+    except BrokenPipeError:  # `leadline info ... | head` is no failure
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _call(word: str, rest: list[str]) -> None:
+    if word not in VERBS:
+        raise UsageError(f"no verb is called {word!r}; {did_you_mean(word, VERBS)}")
+    verb = VERBS[word]
+    parsed = _train_options(rest) if word == "train" else _parsed(verb.options, word, rest)
+    module, name = verb.function.split(":")
+    try:
+        function: Callable[[Any], object] = getattr(import_module(module), name)
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("leadline"):
+            raise
+        raise UsageError(_missing_package(word, error.name or str(error))) from error
+    function(parsed)
+
+
+def _train_options(rest: list[str]) -> options.TrainOptions:
+    """`train` starts from a recipe: named first, or that of the run to resume."""
+    from leadline.recipes import read_recipe, recipe_names
+
+    if any(word in ("-h", "--help") for word in rest):
+        print(f"usage: leadline train RECIPE [options]   shipped recipes: {', '.join(recipe_names())}\n")
+    recipe = options.Recipe()
+    if rest and not rest[0].startswith("-"):
+        recipe, rest = read_recipe(rest[0]), rest[1:]
+    elif not any(word.startswith("--resume") or word in ("-h", "--help") for word in rest):
+        raise UsageError(f"train needs a recipe: a file, or one of {', '.join(recipe_names())}; or --resume DIR")
+    default = options.TrainOptions(data=recipe.data, model=recipe.model, optim=recipe.optim, run=recipe.run)
+    return _parsed(options.TrainOptions, "train", rest, default=default)
+
+
+def _parsed(kind: type, word: str, rest: list[str], **default: Any) -> Any:
+    return tyro.cli(
+        kind, args=rest, prog=f"leadline {word}", description=kind.__doc__, config=_TYRO, **default
+    )
+
+
+def _help() -> str:
+    lines = [f"  {word:<10}{(verb.options.__doc__ or '').splitlines()[0]}" for word, verb in VERBS.items()]
+    return "\n".join(
+        ["leadline: metric depth from a single photograph", "", "usage: leadline VERB [options]     (VERB --help says more)"]
+        + ["", *lines, "", EXIT_CODES]
+    )
+
+
+def _missing_package(word: str, package: str) -> str:
+    extra = "export" if package.startswith("onnx") else "train"
+    return f"{word} needs the package {package}: pip install 'leadline[{extra}]'"
+
+
+_TYRO = ()
+
+
+def run() -> None:
+    """The console script."""
+    sys.exit(main())
