@@ -1,37 +1,35 @@
-"""Files from the network: pinned, cached, resumed, and with a way out when there is no network."""
+"""Files that leadline fetches once and keeps: pinned by size and checksum, resumed when the connection breaks."""
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import http.client
 import os
+import re
 import shutil
+import sys
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
 
-from leadline.atomic import writing_failed
 from leadline.errors import DownloadError, OutputError
-
-CHUNK_BYTES = 1 << 18
-ATTEMPTS = 4
 
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file on the network that is expected to be exactly so.
+    """A file of the internet, and how to know that it is the right one.
 
     Args:
         url: where it is.
-        name: of the file in the cache.
-        size_bytes: its size, when it is known.
-        sha256: its checksum in hexadecimal digits, when it is known.
-        licence: of its content, in words.
+        name: what it is called in the cache folder.
+        size_bytes: None where it is not known.
+        sha256: hexadecimal; None where nobody confirmed one.
+        licence: under which its content may be used (an SPDX name).
     """
 
     url: str
@@ -42,153 +40,244 @@ class RemoteFile:
 
 
 def cache_folder() -> Path:
-    """Where fetched and prepared files are kept: LEADLINE_CACHE, or `leadline` in the user's cache folder."""
-    if own := os.environ.get("LEADLINE_CACHE"):
-        return Path(own)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "leadline"
+    """$LEADLINE_CACHE, else leadline in $XDG_CACHE_HOME, else ~/.cache/leadline."""
+    if chosen := os.environ.get("LEADLINE_CACHE"):
+        return Path(chosen).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "leadline"
 
 
-def fetch(file: RemoteFile, *, folder: Path | None = None, instead: str = "", timeout_s: float = 20.0) -> Path:
-    """The path of a file in the cache, downloaded when it is not there.
+def fetch(
+    file: RemoteFile,
+    *,
+    folder: Path | None = None,
+    instead: str = "",
+    timeout_s: float = 20.0,
+    attempts: int = 4,
+    pause_s: float = 1.0,
+) -> Path:
+    """The file on this disk; downloaded if it is not there yet.
 
-    A broken or stalled download is taken up where it ended, in this call and in later ones.
+    The checksum is compared when it arrives, the size whenever it is used again. Several processes may ask at once:
+    one downloads, the others wait for it.
 
     Args:
         file: what to fetch.
-        folder: of the cache; `cache_folder()/downloads` when None.
-        instead: how to do without, for the message ("give the file with --model.weights PATH").
-        timeout_s: seconds without a byte after which a connection counts as stalled.
+        folder: where to keep it; None is `cache_folder()`.
+        instead: how else the user can give it, for the error message: "--model.weights PATH".
+        timeout_s: silence after which the connection counts as broken.
+        attempts: in a row that bring nothing, after which to give up.
+        pause_s: between the first two attempts; it doubles.
 
     Raises:
-        DownloadError: not reachable, or not the file that is expected.
-        OutputError: no space or no permission.
+        DownloadError: no network, no such file, or a file other than the pinned one; says how to do without.
+        OutputError: the folder is not writable, or full.
     """
-    folder = folder or cache_folder() / "downloads"
-    target = folder / file.name
-    if _is_whole(target, file):
-        return target
-    try:
+    folder = cache_folder() if folder is None else folder
+    path = folder / file.name
+    if _is_there(file, path):
+        return path
+    part = folder / f"{file.name}.part"
+    with _writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        with _alone(folder / f"{file.name}.lock"):
-            if not _is_whole(target, file):  # another process may have fetched it while this one waited
-                _download(file, target, instead, timeout_s)
-    except urllib.error.URLError as error:
-        raise _unreachable(file, folder, instead, error.reason) from error
-    except (http.client.HTTPException, ConnectionError, TimeoutError) as error:
-        raise _unreachable(file, folder, instead, error) from error
-    except OSError as error:
-        raise OutputError(writing_failed(target, error)) from error
-    return target
-
-
-def _download(file: RemoteFile, target: Path, instead: str, timeout_s: float) -> None:
-    part = target.with_name(f"{target.name}.part")
-    for attempt in range(ATTEMPTS):
-        before = part.stat().st_size if part.exists() else 0
+    with _only_one(folder / f".{file.name}.lock"):
+        if _is_there(file, path):  # another process was quicker
+            return path
         try:
-            _append(file, part, timeout_s)
-            break
-        except urllib.error.HTTPError as error:
-            if error.code < 500 or attempt == ATTEMPTS - 1:
-                raise
-        except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError):
-            progressed = part.exists() and part.stat().st_size > before
-            if attempt == ATTEMPTS - 1 or not (progressed or attempt == 0):
-                raise
-        time.sleep(min(4.0, 0.2 * 2**attempt))
-    _verify(file, part, instead)
-    part.replace(target)
+            _download(file, part, timeout_s=timeout_s, attempts=attempts, pause_s=pause_s)
+            _check(file, part)
+        except DownloadError as error:
+            by_hand = f"Put the file there by hand: {path}" + (f" (or give it with {instead})" if instead else "")
+            raise DownloadError(f"{file.url}: {error}. {by_hand}.") from error
+        with _writing(folder):
+            part.replace(path)
+    return path
 
 
-def _append(file: RemoteFile, part: Path, timeout_s: float) -> None:
-    """Fetch what is missing of `part`; a server that ignores or refuses the range starts it over."""
-    have = part.stat().st_size if part.exists() else 0
-    if file.size_bytes is not None and have >= file.size_bytes:
-        if have == file.size_bytes:
-            return
-        part.unlink()
-        have = 0
-    _check_space(file, part, have)
-    request = urllib.request.Request(file.url, headers={"User-Agent": "leadline"})
-    if have:
-        request.add_header("Range", f"bytes={have}-")
+def _is_there(file: RemoteFile, path: Path) -> bool:
+    return path.is_file() and file.size_bytes in (None, path.stat().st_size)
+
+
+def _download(file: RemoteFile, part: Path, *, timeout_s: float, attempts: int, pause_s: float) -> None:
+    """Bring `part` to its full size, with as many connections as it takes."""
+    if file.sha256 is None or (file.size_bytes is not None and _size(part) > file.size_bytes):
+        # Without a checksum, nothing would notice that what was left here last month belongs to another version.
+        _forget(part)
+    _check_space(file, part)
+    failures, furthest, complete = 0, _size(part), _size(part) == file.size_bytes
+    with _progress(file) as show:
+        while not complete:
+            try:
+                _continue(file, part, timeout_s=timeout_s, show=show)
+                complete = True
+            except _BROKEN as error:
+                # Only what was never reached before counts as progress: a server may make us start over and over.
+                failures = 1 if _size(part) > furthest else failures + 1
+                furthest = max(furthest, _size(part))
+                if failures >= attempts:
+                    raise DownloadError(f"cannot be fetched ({_reason(error)}; tried {attempts} times)") from error
+                time.sleep(pause_s * 2 ** (failures - 1))
+
+
+def _continue(file: RemoteFile, part: Path, *, timeout_s: float, show: Callable[[int, int | None], None]) -> None:
+    """One connection: append to `part` what is missing, or all of it where the server cannot resume.
+
+    Raises:
+        OSError, HTTPException: broken or stalled; what came is kept.
+        DownloadError: trying again is of no use.
+    """
+    done = _size(part)
+    headers = {"User-Agent": "leadline"} | ({"Range": f"bytes={done}-"} if done else {})
+    with _open(Request(file.url, headers=headers), part, timeout_s=timeout_s) as response:
+        start, total = _range(response)
+        if start not in (0, done):
+            _forget(part)
+            raise ConnectionError(f"the server did not continue at byte {done}")
+        if file.size_bytes is not None and total not in (None, file.size_bytes):
+            raise DownloadError(f"the server offers {total} bytes, the expected file has {file.size_bytes}")
+        total = file.size_bytes if total is None else total
+        done = start
+        with _opened(part, "r+b" if start else "wb") as out:
+            out.seek(start)
+            # read1 hands over what has arrived; read would lose it when the connection stalls within a chunk.
+            while chunk := response.read1(_CHUNK_BYTES if total is None else min(_CHUNK_BYTES, total - done)):
+                done += len(chunk)
+                with _writing(part):
+                    out.write(chunk)
+                show(done, total)
+    if total is not None and done < total:
+        raise ConnectionError(f"the connection ended after {done} of {total} bytes")
+
+
+def _open(request: Request, part: Path, *, timeout_s: float) -> http.client.HTTPResponse:
     try:
-        response = urllib.request.urlopen(request, timeout=timeout_s)
-    except urllib.error.HTTPError as error:
-        if error.code != 416 or not have:
-            raise
-        part.unlink()
-        return _append(file, part, timeout_s)
-    with response:
-        continues = response.status == 206 and response.headers.get("Content-Range", "").startswith(f"bytes {have}-")
-        expected = response.headers.get("Content-Length")
-        received = 0
-        with part.open("ab" if continues else "wb") as out:
-            while chunk := response.read(CHUNK_BYTES):
-                out.write(chunk)
-                received += len(chunk)
-                if file.size_bytes is not None and out.tell() > file.size_bytes:
-                    break  # more than was pinned: the checksum will say so; do not fill the disk
-        if expected is not None and received < int(expected):
-            raise ConnectionError(f"the connection ended after {received} of {expected} bytes")
-    return None
+        response: http.client.HTTPResponse = urlopen(request, timeout=timeout_s)
+        return response
+    except HTTPError as error:
+        error.close()
+        if error.code == 416 and request.has_header("Range"):  # what lies here is longer than what is there
+            _forget(part)
+            raise ConnectionError("the server cannot continue what was begun") from error
+        if error.code in (408, 425, 429) or error.code >= 500:
+            raise ConnectionError(f"the server answers {error.code} {error.reason}") from error
+        raise DownloadError(f"the server answers {error.code} {error.reason}") from error
 
 
-def _verify(file: RemoteFile, part: Path, instead: str) -> None:
-    size = part.stat().st_size
-    if file.size_bytes is not None and size != file.size_bytes:
-        part.unlink()
-        raise DownloadError(
-            f"{file.url}: gave {size:,} bytes instead of {file.size_bytes:,}; it is not the expected file and was "
-            f"deleted.{_or(instead)}"
-        )
+def _range(response: http.client.HTTPResponse) -> tuple[int, int | None]:
+    """Where in the file the body starts (-1: unreadable), and how long the whole file is, if the server says so."""
+    if response.status == 206:
+        found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", "").strip())
+        if found is None:
+            return -1, None
+        return int(found[1]), None if found[2] == "*" else int(found[2])
+    length = response.headers.get("Content-Length", "")
+    return 0, int(length) if length.isdecimal() else None
+
+
+def _check(file: RemoteFile, part: Path) -> None:
+    """Compare size and checksum; a wrong file is deleted, so that the next attempt starts afresh."""
+    if file.size_bytes is not None and _size(part) != file.size_bytes:
+        got = _size(part)
+        _forget(part)
+        raise DownloadError(f"{got} bytes arrived, the expected file has {file.size_bytes}")
     if file.sha256 is None:
         return
     digest = hashlib.sha256()
-    with part.open("rb") as content:
-        while chunk := content.read(1 << 20):
+    with _opened(part, "rb") as arrived:
+        while chunk := arrived.read(_CHUNK_BYTES):
             digest.update(chunk)
     if digest.hexdigest() != file.sha256:
-        part.unlink()
-        raise DownloadError(
-            f"{file.url}: has the SHA-256 {digest.hexdigest()} instead of {file.sha256}; it is not the expected file "
-            f"and was deleted.{_or(instead)}"
-        )
+        _forget(part)
+        got = digest.hexdigest()
+        raise DownloadError(f"what arrived was deleted: its SHA-256 is {got}, that of the expected file {file.sha256}")
 
 
-def _check_space(file: RemoteFile, part: Path, have: int) -> None:
+def _check_space(file: RemoteFile, part: Path) -> None:
     if file.size_bytes is None:
         return
-    free = shutil.disk_usage(part.parent).free
-    if free < file.size_bytes - have:
+    missing, free = file.size_bytes - _size(part), shutil.disk_usage(part.parent).free
+    if missing > free:
         raise OutputError(
-            f"{part.parent}: {file.name} needs {file.size_bytes - have:,} bytes and {free:,} are free; make room, or "
-            f"set LEADLINE_CACHE to a folder elsewhere"
+            f"{part.parent}: {file.name} needs {missing / 1e6:.1f} MB more, {free / 1e6:.1f} MB are free; "
+            "free some, or choose another folder with LEADLINE_CACHE"
         )
-
-
-def _is_whole(target: Path, file: RemoteFile) -> bool:
-    # The checksum was compared before the file got its name; here its size is enough.
-    return target.is_file() and file.size_bytes in (None, target.stat().st_size)
-
-
-def _unreachable(file: RemoteFile, folder: Path, instead: str, cause: object) -> DownloadError:
-    return DownloadError(
-        f"{file.url} could not be fetched ({cause}). Without a network, fetch it elsewhere and put it into {folder} as "
-        f"{file.name}.{_or(instead)}"
-    )
-
-
-def _or(instead: str) -> str:
-    return f" Or {instead}." if instead else ""
 
 
 @contextmanager
-def _alone(lock: Path) -> Iterator[None]:
-    """One process at a time; the lock vanishes with the process that holds it."""
-    with lock.open("w") as file:
+def _only_one(lock: Path) -> Iterator[None]:
+    """Let one process at a time pass. The system releases the lock of a process that dies; the empty file stays."""
+    with _opened(lock, "ab") as file:
+        # Some network file systems have no locks; there, the checksum is what protects.
+        with suppress(OSError):
+            _lock(file)
+        yield
+
+
+def _lock(file: IO[bytes]) -> None:
+    if sys.platform == "win32":
+        import msvcrt
+
+        locked = False
+        while not locked:
+            with suppress(OSError):  # it gives up after ten seconds
+                msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
+                locked = True
+    else:
+        import fcntl
+
         fcntl.flock(file, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            fcntl.flock(file, fcntl.LOCK_UN)
+
+
+@contextmanager
+def _opened(path: Path, mode: str) -> Iterator[IO[bytes]]:
+    with _writing(path):
+        file = path.open(mode)
+    try:
+        yield file
+    finally:
+        with _writing(path):  # closing writes what was buffered
+            file.close()
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Tell errors of the disk from errors of the network: both are OSError."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(
+            f"{path}: cannot be written ({error.strerror or error}); free some space, or choose another folder "
+            "with LEADLINE_CACHE. What has arrived is kept, and continued next time."
+        ) from error
+
+
+def _forget(part: Path) -> None:
+    with _writing(part):
+        part.unlink(missing_ok=True)
+
+
+def _size(part: Path) -> int:
+    return part.stat().st_size if part.exists() else 0
+
+
+def _reason(error: BaseException) -> str:
+    return str(error.reason if isinstance(error, URLError) else error) or type(error).__name__
+
+
+@contextmanager
+def _progress(file: RemoteFile) -> Iterator[Callable[[int, int | None], None]]:
+    """A function to tell how many bytes are done, of how many; it draws a bar where a person watches."""
+    if not sys.stderr.isatty():
+        yield lambda *_: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    title = TextColumn("{task.description}")
+    columns = (title, BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task(f"{file.name} ({file.licence})", total=file.size_bytes)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+_BROKEN = (OSError, http.client.HTTPException)
+_CHUNK_BYTES = 1 << 18

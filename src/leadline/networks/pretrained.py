@@ -1,4 +1,4 @@
-"""Encoders' weights by name: where they are, and what they must be."""
+"""Weights that leadline knows by name, and where they come from."""
 
 from pathlib import Path
 
@@ -6,27 +6,40 @@ from leadline.downloads import RemoteFile, fetch
 from leadline.errors import ModelFileError, did_you_mean
 
 _RELEASE = "https://github.com/ultralytics/assets/releases/download/v8.3.0"
-_LICENCE = "AGPL-3.0 (ultralytics)"
 
-YOLOV8_FILES = {
-    name: RemoteFile(f"{_RELEASE}/{name}.pt", f"{name}.pt", size_bytes, sha256, _LICENCE)
-    for name, size_bytes, sha256 in (
-        # CHECKSUMS
-    )
+
+def _yolov8(scale: str, size_bytes: int, sha256: str) -> RemoteFile:
+    name = f"yolov8{scale}-seg.pt"
+    return RemoteFile(f"{_RELEASE}/{name}", name, size_bytes, sha256, licence="AGPL-3.0")
+
+
+# Sizes and checksums are those that at least two independent public projects pin for these files.
+YOLOV8_FILES: dict[str, RemoteFile] = {
+    "yolov8n-seg": _yolov8("n", 7_071_756, "a7cd8f929e1903d78a12a48efecab430209f18dc46cb96c3599a5980c63c423c"),
+    "yolov8s-seg": _yolov8("s", 23_914_764, "0bac0770b55e5eb5b76a61bc535673288dcec36c2bc0cd25ee0d584c632f3413"),
+    "yolov8m-seg": _yolov8("m", 54_921_020, "51fa7e5ef385efa6d5b1d8e31b73399be6ed5d7ca71bda4bd4b2794bb445c4f4"),
+    "yolov8l-seg": _yolov8("l", 92_417_004, "ca3ec94c445aeaf79c2b57982fb451060f18a7561e2c20b4d26bb9dc1fcabf93"),
+    "yolov8x-seg": _yolov8("x", 144_101_612, "c333d6a7aff884ec821050eacdab29871f3edd10d996cf48746a02f8e01f1b5d"),
 }
 
 
 def resolve_weights(name_or_path: str) -> Path:
-    """The file of an encoder's weights: a path as it is, a known name fetched to the cache.
+    """A weights file on this disk: the file of that path, or a known one, fetched if need be.
+
+    Args:
+        name_or_path: a file, or a name of YOLOV8_FILES with or without `.pt`. A file goes before a name.
 
     Raises:
         ModelFileError: neither a file nor a known name.
-        DownloadError: a known name that could not be fetched.
+        DownloadError: it could not be fetched; says how to do without.
+        OutputError: the cache folder is not writable, or full.
     """
-    path = Path(name_or_path)
+    path = Path(name_or_path).expanduser()
     if path.is_file():
         return path
-    name = name_or_path.removesuffix(".pt")
-    if name in YOLOV8_FILES:
-        return fetch(YOLOV8_FILES[name], instead="give a file with --model.weights PATH")
-    raise ModelFileError(f"{name_or_path}: no such weights file, nor a known name; {did_you_mean(name, YOLOV8_FILES)}")
+    known = YOLOV8_FILES.get(name_or_path.removesuffix(".pt"))
+    if known is None:
+        raise ModelFileError(
+            f"{name_or_path}: neither a file nor the name of known weights; {did_you_mean(name_or_path, YOLOV8_FILES)}"
+        )
+    return fetch(known, instead="--model.weights PATH")

@@ -1,0 +1,1 @@
+"""Models for other runtimes, each proven equal before it is kept."""

@@ -1,0 +1,66 @@
+"""`leadline info`: the paper's Table 2, from the live network."""
+
+import json
+import re
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from leadline.errors import UsageError
+from leadline.model_card import ModelCard
+from leadline.networks.depth_net import DepthNet
+from leadline.networks.model_file import load_model
+from leadline.networks.summary import Summary, summarize
+from leadline.options import InfoOptions
+
+
+def info_command(options: InfoOptions) -> None:
+    """Print a network stage by stage, as a table or as JSON."""
+    height, width = read_size(options.input)
+    card = None
+    if Path(options.model).suffix in (".safetensors", ".onnx") or Path(options.model).is_file():
+        net, card = load_model(Path(options.model))
+    else:
+        net = DepthNet(options.model)
+    summary = summarize(net, height=height, width=width)
+    if options.json:
+        print(json.dumps(summary.as_json(), indent=1))
+    else:
+        _print_table(summary, options, card)
+
+
+def read_size(text: str) -> tuple[int, int]:
+    """Height and width of a text like 240x320.
+
+    Raises:
+        UsageError: not a size, or below 32 pixels.
+    """
+    match = re.fullmatch(r"(\d+)[xX](\d+)", text.strip())
+    if not match or min(int(part) for part in match.groups()) < 32:
+        raise UsageError(f"a size is HEIGHTxWIDTH of at least 32 pixels each, such as 240x320, got {text!r}")
+    return int(match[1]), int(match[2])
+
+
+def _print_table(summary: Summary, options: InfoOptions, card: ModelCard | None) -> None:
+    table = Table(title=f"{options.model} for a picture of 3x{options.input}")
+    for column in ("stage", "output", "parameters"):
+        table.add_column(column, justify="left" if column == "stage" else "right")
+    for stage in summary.stages:
+        table.add_row(stage.name, "x".join(map(str, stage.shape)), f"{stage.parameters:,}")
+    console = Console()
+    console.print(table)
+    whole = summary.as_json()
+    console.print(
+        f"encoder {summary.encoder_parameters:,} + decoder {summary.decoder_parameters:,} = {summary.parameters:,} "
+        f"parameters; {summary.macs / 1e9:.2f} GMACs; {whole['bytes_fp32'] / 1e6:.1f} MB in fp32, "
+        f"{whole['bytes_fp16'] / 1e6:.1f} MB in fp16",
+        highlight=False, soft_wrap=True,
+    )  # fmt: skip
+    if card is not None:
+        scores = ", ".join(f"{name} {card.scores[name]:.3f}" for name in ("rel", "rms", "delta1") if name in card.scores)
+        console.print(
+            f"depth {card.min_depth_m} to {card.max_depth_m} m ({card.codec}), input {card.height}x{card.width} "
+            f"({card.fit}); made by leadline {card.made_by}; {card.licence}\nits own validation: {scores or 'none'}",
+            highlight=False, soft_wrap=True,
+        )  # fmt: skip
