@@ -252,7 +252,7 @@ def test_a_folder_that_cannot_be_made_is_an_output_error(tmp_path):
 def test_too_little_space_is_noticed_before_the_download(serve, tmp_path, monkeypatch):
     server = serve(answer())
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=1000))
-    with pytest.raises(OutputError, match="needs 1.0 MB more"):
+    with pytest.raises(OutputError, match=r"needs 1\.0 MB more"):
         fetch(server.file(), folder=tmp_path, **QUICK)
     assert server.asked == []
 

@@ -1,8 +1,8 @@
 """leadline: metric depth from a single photograph, with a network of two million parameters.
 
-    >>> import leadline
-    >>> sorted(leadline.__all__)
-    ['DepthMap', 'DepthNet', 'Predictor', '__version__', 'evaluate', 'load', 'train']
+>>> import leadline
+>>> sorted(leadline.__all__)
+['DepthMap', 'DepthNet', 'Predictor', '__version__', 'evaluate', 'load', 'train']
 """
 
 from __future__ import annotations

@@ -87,29 +87,32 @@ def _train_options(rest: list[str]) -> options.TrainOptions:
     elif not any(word.startswith("--resume") or word in ("-h", "--help") for word in rest):
         raise UsageError(f"train needs a recipe: a file, or one of {', '.join(recipe_names())}; or --resume DIR")
     default = options.TrainOptions(data=recipe.data, model=recipe.model, optim=recipe.optim, run=recipe.run)
-    return _parsed(options.TrainOptions, "train", rest, default=default)
+    parsed: options.TrainOptions = _parsed(options.TrainOptions, "train", rest, default=default)
+    return parsed
 
 
 def _parsed(kind: type, word: str, rest: list[str], **default: Any) -> Any:
-    return tyro.cli(
-        kind, args=rest, prog=f"leadline {word}", description=kind.__doc__, config=_TYRO, **default
-    )
+    return tyro.cli(kind, args=rest, prog=f"leadline {word}", description=kind.__doc__, **default)
 
 
 def _help() -> str:
     lines = [f"  {word:<10}{(verb.options.__doc__ or '').splitlines()[0]}" for word, verb in VERBS.items()]
     return "\n".join(
-        ["leadline: metric depth from a single photograph", "", "usage: leadline VERB [options]     (VERB --help says more)"]
-        + ["", *lines, "", EXIT_CODES]
+        [
+            "leadline: metric depth from a single photograph",
+            "",
+            "usage: leadline VERB [options]     (VERB --help says more)",
+            "",
+            *lines,
+            "",
+            EXIT_CODES,
+        ]
     )
 
 
 def _missing_package(word: str, package: str) -> str:
     extra = "export" if package.startswith("onnx") else "train"
     return f"{word} needs the package {package}: pip install 'leadline[{extra}]'"
-
-
-_TYRO = ()
 
 
 def run() -> None:

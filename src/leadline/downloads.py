@@ -109,7 +109,7 @@ def _download(file: RemoteFile, part: Path, *, timeout_s: float, attempts: int, 
             try:
                 _continue(file, part, timeout_s=timeout_s, show=show)
                 complete = True
-            except _BROKEN as error:
+            except _BROKEN as error:  # noqa: PERF203 (one round is one connection)
                 # Only what was never reached before counts as progress: a server may make us start over and over.
                 failures = 1 if _size(part) > furthest else failures + 1
                 furthest = max(furthest, _size(part))
@@ -187,8 +187,10 @@ def _check(file: RemoteFile, part: Path) -> None:
             digest.update(chunk)
     if digest.hexdigest() != file.sha256:
         _forget(part)
-        got = digest.hexdigest()
-        raise DownloadError(f"what arrived was deleted: its SHA-256 is {got}, that of the expected file {file.sha256}")
+        found = digest.hexdigest()
+        raise DownloadError(
+            f"what arrived was deleted: its SHA-256 is {found}, that of the expected file {file.sha256}"
+        )
 
 
 def _check_space(file: RemoteFile, part: Path) -> None:

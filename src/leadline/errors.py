@@ -1,16 +1,16 @@
 """Everything that leadline can refuse to do, and the exit code that says so.
 
-    LeadlineError              1   anything below; the command line prints it without a stack trace
-    ├── UsageError             2   options that cannot be meant
-    │   └── RecipeError        2   a recipe with a wrong field (names the field, its line, what is allowed)
-    ├── InputError             3   images, depth files or folders that cannot be used
-    ├── ModelFileError         4   a model or weights file that cannot be used
-    │   └── UnsafeWeightsError 4   a pickle that asks for more than tensors and their names
-    ├── DownloadError          5   a file that could not be fetched
-    ├── OutputError            6   no permission to write, or no space
-    ├── TrainingDiverged       7   NaN or infinite loss
-    ├── PartialFailure         8   some inputs were skipped; the others are done
-    └── TrainingInterrupted   75   stopped by a signal, saved; the same command with --resume goes on
+LeadlineError              1   anything below; the command line prints it without a stack trace
+├── UsageError             2   options that cannot be meant
+│   └── RecipeError        2   a recipe with a wrong field (names the field, its line, what is allowed)
+├── InputError             3   images, depth files or folders that cannot be used
+├── ModelFileError         4   a model or weights file that cannot be used
+│   └── UnsafeWeightsError 4   a pickle that asks for more than tensors and their names
+├── DownloadError          5   a file that could not be fetched
+├── OutputError            6   no permission to write, or no space
+├── TrainingDiverged       7   NaN or infinite loss
+├── PartialFailure         8   some inputs were skipped; the others are done
+└── TrainingInterrupted   75   stopped by a signal, saved; the same command with --resume goes on
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a model file says about itself. The same JSON travels in safetensors and ONNX files; no torch needed to read it."""
+"""What a model file says about itself. The same JSON travels in safetensors and ONNX files."""
 
 from __future__ import annotations
 

@@ -59,7 +59,9 @@ class DataOptions:
         _require(self.height >= 32, "data.height", "at least 32 pixels", self.height)
         _require(self.width >= 32, "data.width", "at least 32 pixels", self.width)
         _require(0 <= self.flip <= 1, "data.flip", "a probability", self.flip)
-        _require(0 <= self.channel_permutation <= 1, "data.channel_permutation", "a probability", self.channel_permutation)
+        _require(
+            0 <= self.channel_permutation <= 1, "data.channel_permutation", "a probability", self.channel_permutation
+        )
         _require(self.depth_unit_m is None or self.depth_unit_m > 0, "data.depth_unit_m", "positive", self.depth_unit_m)
 
 
@@ -207,7 +209,8 @@ class PredictOptions:
     out: Path
     """Folder for the results."""
     save: str = "depth16,color"
-    """What to write: depth16 (16-bit PNG, millimetres), npy (metres), color (with a legend), side (beside the photo)."""
+    """What to write: depth16 (16-bit PNG, millimetres), npy (metres), color (with a legend), side (beside the photo).
+    """
     device: str = "auto"
     """auto, cpu or cuda."""
 

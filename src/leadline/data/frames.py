@@ -24,9 +24,7 @@ MILLIMETRES_UP_TO_M = 65.0
 def split_rule(options: DataOptions, *, seed: int) -> SplitRule:
     """The split that the options ask for."""
     scenes = None if options.validation_file is None else read_scene_list(options.validation_file)
-    return SplitRule(
-        by=options.split_by, share=options.validation_share, seed=seed, scenes=scenes, limit=options.limit
-    )
+    return SplitRule(by=options.split_by, share=options.validation_share, seed=seed, scenes=scenes, limit=options.limit)
 
 
 def load_store(options: DataOptions, *, max_depth_m: float, console: Console) -> tuple[Store, list[Frame]]:
@@ -52,10 +50,17 @@ def load_store(options: DataOptions, *, max_depth_m: float, console: Console) ->
     code = DepthCode(step_m=0.001 if max_depth_m <= MILLIMETRES_UP_TO_M else 0.0)
     folder = options.store or _cached_store(source, options, framing, code)
     store = open_store(folder)
-    if store is None or store.fingerprint != fingerprint(source.frames) or store.framing != framing or store.code != code:
+    if (
+        store is None
+        or store.fingerprint != fingerprint(source.frames)
+        or store.framing != framing
+        or store.code != code
+    ):
         store = _prepare(source, folder, framing, code, options.skip_bad_frames, console)
     if store.left_out and not options.skip_bad_frames:
-        raise InputError(f"{folder}: was prepared without {len(store.left_out)} unusable frames; see data.skip_bad_frames")
+        raise InputError(
+            f"{folder}: was prepared without {len(store.left_out)} unusable frames; see data.skip_bad_frames"
+        )
     if store.left_out:
         console.print(f"[yellow]left out {len(store.left_out)} frames:[/] {next(iter(store.left_out.values()))} ...")
     if not store.frames:

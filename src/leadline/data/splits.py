@@ -141,12 +141,12 @@ def _by_scenes(frames: Sequence[Frame], scenes: tuple[str, ...]) -> set[str]:
 
 
 def _drawn(frames: Sequence[Frame], rule: SplitRule) -> set[str]:
-    key = (lambda frame: frame.room) if rule.by == "room" else (lambda frame: frame.identity)
-    groups = sorted({key(frame) for frame in frames})
+    group_of = {frame.identity: frame.room if rule.by == "room" else frame.identity for frame in frames}
+    groups = sorted(set(group_of.values()))
     count = min(max(1, round(rule.share * len(groups))), len(groups) - 1)
     order = np.random.default_rng(rule.seed).permutation(len(groups))
     chosen = {groups[index] for index in order[: max(count, 0)]}
-    return {frame.identity for frame in frames if key(frame) in chosen}
+    return {identity for identity, group in group_of.items() if group in chosen}
 
 
 def _limited(frames: Sequence[Frame], rule: SplitRule) -> list[str]:

@@ -65,7 +65,7 @@ class Store:
     def __len__(self) -> int:
         return len(self.frames)
 
-    def gather(self, indices: Sequence[int]) -> tuple[NDArray[np.uint8], NDArray[np.uint16]]:
+    def gather(self, indices: Sequence[int] | NDArray[np.int64]) -> tuple[NDArray[np.uint8], NDArray[np.uint16]]:
         """A batch, copied out of the memory map.
 
         Returns:
@@ -107,7 +107,7 @@ def prepare(
     code: DepthCode,
     workers: int,
     skip_bad_frames: bool = False,
-    advance: Callable[[int], None] = lambda frames: None,
+    advance: Callable[[int], None] = lambda _frames: None,
 ) -> Store:
     """Write a store of all frames of a source, or go on with one whose preparation was interrupted.
 

@@ -93,9 +93,7 @@ def evaluate(
                 FrameScore(
                     frame,
                     model=error_sums(predicted=predicted, truth=truth, valid=valid),
-                    constant=error_sums(
-                        predicted=np.full_like(truth, constant_m), truth=truth, valid=valid
-                    ),
+                    constant=error_sums(predicted=np.full_like(truth, constant_m), truth=truth, valid=valid),
                 )
             )
         advance()

@@ -70,8 +70,8 @@ def chosen_frames(source: Source, subset: str, card: ModelCard) -> list[Frame]:
     own = card.data.get("fingerprint")
     if own != fingerprint(source.frames):
         raise InputError(
-            f"{source.root}: not the frames that this model was trained on (fingerprint {fingerprint(source.frames)}, the "
-            f"model's is {own}), so which of them it has seen is unknown; measure on all of them with --split all"
+            f"{source.root}: not the frames that this model was trained on (fingerprint {fingerprint(source.frames)}, "
+            f"the model's is {own}), so which of them it has seen is unknown; measure on all of them with --split all"
         )
     split = make_split(source.frames, rule_from_plain(card.data["split"]))
     wanted = set(split.validation if subset == "val" else split.train)

@@ -75,6 +75,7 @@ class _Metres(nn.Module):
         self.net = net
 
     def forward(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 1 i j"]:
+        """Metres."""
         return self.net.metres(image)
 
 

@@ -64,7 +64,8 @@ def find_images(inputs: Sequence[str]) -> list[Path]:
         elif path.exists() or not glob.has_magic(text):
             files = [path]  # one that does not exist is reported when it is read
         else:
-            files = sorted(Path(match) for match in glob.glob(text, recursive=True) if not Path(match).is_dir())
+            matches = map(Path, glob.glob(text, recursive=True))  # noqa: PTH207  (Path.glob refuses absolute patterns)
+            files = sorted(match for match in matches if not match.is_dir())
         if not files:
             raise InputError(f"{text}: no pictures there ({', '.join(IMAGE_SUFFIXES)})")
         found.update(dict.fromkeys(files))

@@ -46,7 +46,8 @@ class Predictor:
         pixels = _pixels(image)
         depth_m = self._framed_depth(pixels)
         if flip_average:
-            depth_m = (depth_m + self._framed_depth(np.ascontiguousarray(pixels[:, ::-1]))[:, ::-1]) / 2
+            mirrored = self._framed_depth(np.ascontiguousarray(pixels[:, ::-1]))[:, ::-1]
+            depth_m = (depth_m + mirrored) * np.float32(0.5)
         height, width = pixels.shape[:2]
         return DepthMap(self.card.framing.restore(depth_m, height=height, width=width), pixels)
 
@@ -114,14 +115,14 @@ def _load_torch(path: Path, device: str) -> Predictor:
         from leadline.networks.model_file import load_model
     except ModuleNotFoundError as error:
         raise UsageError(
-            f"{path}: a .safetensors model runs in torch, which is missing: pip install 'leadline[train]', or export the "
-            f"model to .onnx where torch is (leadline export {path})"
+            f"{path}: a .safetensors model runs in torch, which is missing: pip install 'leadline[train]', or export "
+            f"it to .onnx where torch is (leadline export {path})"
         ) from error
     if device == "cuda" and not torch.cuda.is_available():
         raise UsageError("device cuda: this machine has no CUDA device that torch can use")
     place = "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
     net, card = load_model(path)
-    net = net.to(place, memory_format=torch.channels_last)
+    net = net.to(place).to(memory_format=torch.channels_last)
 
     def network(tensor: NDArray[np.float32]) -> NDArray[np.float32]:
         with torch.inference_mode():

@@ -59,6 +59,7 @@ class UpBlock(nn.Module):
         self.conv_b = nn.Conv2d(outputs, outputs, kernel_size=3, padding=1)
 
     def forward(self, x: Float[Tensor, "b c i j"], skip: Float[Tensor, "b s h w"]) -> Float[Tensor, "b d h w"]:
+        """Features of the skip's size."""
         # To the skip's size rather than by two: 15 rows become 8 and must become 15 again.
         x = nn.functional.interpolate(x, size=skip.shape[-2:], mode="bilinear", align_corners=False)
         x = nn.functional.leaky_relu(self.conv_a(torch.cat([x, skip], dim=1)), 0.2)

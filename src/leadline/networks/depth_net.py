@@ -67,7 +67,8 @@ class DepthNet(nn.Module):
         """
         features = self.encoder(image)
         decoded = self.decoder(features)
-        return self.head(decoded)
+        encoded: Tensor = self.head(decoded)
+        return encoded
 
     def metres(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 1 i j"]:
         """Depth in metres, within the codec's range, at half of the picture's resolution."""

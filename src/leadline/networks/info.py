@@ -58,7 +58,9 @@ def _print_table(summary: Summary, options: InfoOptions, card: ModelCard | None)
         highlight=False, soft_wrap=True,
     )  # fmt: skip
     if card is not None:
-        scores = ", ".join(f"{name} {card.scores[name]:.3f}" for name in ("rel", "rms", "delta1") if name in card.scores)
+        scores = ", ".join(
+            f"{name} {card.scores[name]:.3f}" for name in ("rel", "rms", "delta1") if name in card.scores
+        )
         console.print(
             f"depth {card.min_depth_m} to {card.max_depth_m} m ({card.codec}), input {card.height}x{card.width} "
             f"({card.fit}); made by leadline {card.made_by}; {card.licence}\nits own validation: {scores or 'none'}",

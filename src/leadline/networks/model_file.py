@@ -55,7 +55,9 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str] | None]:
         with safe_open(path, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118
     except (SafetensorError, OSError, ValueError) as error:
-        raise ModelFileError(f"{path}: truncated, or not a safetensors file ({error}); fetch or save it again") from error
+        raise ModelFileError(
+            f"{path}: truncated, or not a safetensors file ({error}); fetch or save it again"
+        ) from error
 
 
 def _sha256(tensors: dict[str, Tensor]) -> str:

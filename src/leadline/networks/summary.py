@@ -1,7 +1,7 @@
 """The network stage by stage, measured on the live network: the paper's Table 2."""
 
 from dataclasses import asdict, dataclass
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -75,7 +75,7 @@ def summarize(net: DepthNet, *, height: int = 240, width: int = 320) -> Summary:
 def _note(shapes: dict[str, tuple[int, ...]], name: str) -> Any:
     def hook(_module: nn.Module, _inputs: object, output: Tensor | list[Tensor]) -> None:
         last = output[-1] if isinstance(output, (list, tuple)) else output
-        shapes[name] = tuple(cast(Tensor, last).shape[1:])
+        shapes[name] = tuple(last.shape[1:])
 
     return hook
 

@@ -33,7 +33,11 @@ def read_recipe(name: str) -> Recipe:
     if path.suffix in (".yaml", ".yml") or path.is_file():
         if not path.is_file():
             raise RecipeError(f"{name}: no such recipe file. Shipped recipes: {', '.join(recipe_names())}")
-        return parse_recipe(path.read_text(encoding="utf-8"), name=name)
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise RecipeError(f"{name}: cannot be read as text ({error})") from error
+        return parse_recipe(text, name=name)
     if name not in recipe_names():
         raise RecipeError(f"no recipe is called {name!r}; {did_you_mean(name, recipe_names())}")
     return parse_recipe((files(__package__) / f"{name}.yaml").read_text(encoding="utf-8"), name=f"{name}.yaml")
@@ -61,7 +65,9 @@ def write_recipe(path: Path, recipe: Recipe) -> None:
 
 def as_plain(recipe: Recipe) -> dict[str, Any]:
     """A recipe as nested dictionaries of plain values, for YAML and JSON."""
-    sections = {section.name: dataclasses.asdict(getattr(recipe, section.name)) for section in dataclasses.fields(Recipe)}
+    sections = {
+        section.name: dataclasses.asdict(getattr(recipe, section.name)) for section in dataclasses.fields(Recipe)
+    }
     return {
         section: {key: str(value) if isinstance(value, Path) else value for key, value in values.items()}
         for section, values in sections.items()
@@ -71,6 +77,7 @@ def as_plain(recipe: Recipe) -> dict[str, Any]:
 def _fill(kind: type[T], node: yaml.Node, *, where: str, name: str) -> T:
     hints = get_type_hints(kind)
     values: dict[str, Any] = {}
+    lines: dict[str, int] = {}
     line = node.start_mark.line + 1
     if not isinstance(node, yaml.MappingNode):
         raise RecipeError(f"{name}, line {line}: {where or 'a recipe'} must be a mapping of fields to values")
@@ -86,14 +93,16 @@ def _fill(kind: type[T], node: yaml.Node, *, where: str, name: str) -> T:
             continue
         try:
             values[key] = _converted(yaml.SafeLoader("").construct_object(value_node, deep=True), hints[key])
-            kind(**{key: values[key]})  # a section checks its values itself; here, because the line is known here
-        except (ValueError, RecipeError) as error:
-            said = str(error) if isinstance(error, RecipeError) else f"{full_name} must be {error}"
-            raise RecipeError(f"{name}, line {line}: {said}") from error
+        except (ValueError, yaml.YAMLError) as error:
+            said = error if isinstance(error, yaml.YAMLError) else f"must be {error}"
+            raise RecipeError(f"{name}, line {line}: {full_name} {said}") from error
+        lines[full_name] = line
     try:
         return kind(**values)
     except RecipeError as error:
-        raise RecipeError(f"{name}, line {node.start_mark.line + 1}: {error}") from error
+        # A section checks its values itself, together; what it says begins with the name of one.
+        line = lines.get(str(error).split()[0], node.start_mark.line + 1)
+        raise RecipeError(f"{name}, line {line}: {error}") from error
 
 
 def _converted(value: object, hint: Any) -> object:

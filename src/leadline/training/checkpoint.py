@@ -63,7 +63,9 @@ class Progress:
         self.loss_sums, self.loss_steps = {}, 0
 
 
-def save_checkpoint(path: Path, *, net: dict[str, Any], optimizer: dict[str, Any], scaler: dict[str, Any], progress: Progress) -> None:
+def save_checkpoint(
+    path: Path, *, net: dict[str, Any], optimizer: dict[str, Any], scaler: dict[str, Any], progress: Progress
+) -> None:
     """Write the training state, atomically.
 
     Raises:

@@ -55,11 +55,11 @@ def build_learner(plan: Plan, fabric: Fabric, *, steps: int, median_m: float) ->
         weights="none" if goes_on else options.weights,
     )
     bare.head.start_at(median_m)
-    bare.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    bare.to(memory_format=torch.channels_last)
     if options.freeze_encoder:
         bare.encoder.requires_grad_(False)
     if fabric.world_size > 1 and fabric.device.type == "cuda":
-        bare = nn.SyncBatchNorm.convert_sync_batchnorm(bare)
+        bare = nn.SyncBatchNorm.convert_sync_batchnorm(bare)  # type: ignore[no-untyped-call]
     optimizer = make_optimizer(bare, plan.recipe.optim)
     net = torch.compile(bare) if plan.recipe.run.compile else bare
     net, wrapped = fabric.setup(net, optimizer)

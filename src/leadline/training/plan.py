@@ -62,7 +62,9 @@ def read_duration(text: str) -> float:
         UsageError: not a duration.
     """
     match = re.fullmatch(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?", text.strip())
-    seconds = sum(float(part or 0) * unit for part, unit in zip(match.groups(), (3600, 60, 1), strict=True)) if match else 0
+    seconds = (
+        sum(float(part or 0) * unit for part, unit in zip(match.groups(), (3600, 60, 1), strict=True)) if match else 0
+    )
     if seconds <= 0:
         raise UsageError(f"a time budget is written like 90s, 30m, 2h or 1h30m, got {text!r}")
     return seconds
@@ -134,7 +136,7 @@ def versions() -> dict[str, str]:
 def bfloat16_is_fast(device: str) -> bool:
     """Whether the hardware computes in bfloat16; without, a CPU emulates it ten times slower than float32."""
     if device == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return device == "cpu" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 

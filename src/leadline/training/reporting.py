@@ -51,8 +51,8 @@ class Reporter:
         rooms = {data.store.frames[index].frame.room for index in data.train.indices}
         self.say(
             f"{plan.recipe.model.encoder} ({parameters:,} parameters) learns from {len(data.split.train)} frames of "
-            f"{len(rooms)} rooms, validates on {len(data.split.validation)}; {learner.steps} steps, {device}, {precision}; "
-            f"in {plan.folder}"
+            f"{len(rooms)} rooms, validates on {len(data.split.validation)}; {learner.steps} steps, {device}, "
+            f"{precision}; in {plan.folder}"
         )
         if learner.progress.step:
             self.say(f"going on from step {learner.progress.step}")

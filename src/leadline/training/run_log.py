@@ -83,7 +83,12 @@ def draw_curves(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
 
     epochs = [float(row["epoch"]) for row in rows]
     figure = Figure(figsize=(12, 3.5), layout="constrained")
-    panels = {"loss": ("train_loss", "val_loss"), "rel": ("val_rel",), "rms [m]": ("val_rms",), "delta 1": ("val_delta1",)}
+    panels = {
+        "loss": ("train_loss", "val_loss"),
+        "rel": ("val_rel",),
+        "rms [m]": ("val_rms",),
+        "delta 1": ("val_delta1",),
+    }
     for axes, (title, names) in zip(figure.subplots(1, len(panels)), panels.items(), strict=True):
         for name in names:
             marker = "o" if len(rows) == 1 else None

@@ -1,6 +1,7 @@
 """Reasons to stop between two steps: a signal, or the end of the time budget."""
 
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,11 +28,10 @@ class StopWatch:
         self._handlers: dict[int, object] = {}
 
     def __enter__(self) -> "StopWatch":
-        for number in (signal.SIGINT, signal.SIGTERM):
-            try:
+        # Only the main thread may set handlers; whoever trains in another one takes care of signals.
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
                 self._handlers[number] = signal.signal(number, self._noticed)
-            except ValueError:  # not the main thread: whoever called us there takes care of signals
-                break
         return self
 
     def __exit__(self, *_: object) -> None:

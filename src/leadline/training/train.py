@@ -4,9 +4,9 @@
     After a stop     leadline train --resume runs/first
     Two GPUs         torchrun --nproc-per-node 2 -m leadline train paper-yolov8n --data.root nyu --run.devices 2
 
-There is no hidden randomness: the order of an epoch is a function of (seed, epoch) and the augmentation of a frame one of
-(seed, epoch, frame). So the state of a training is its weights, its optimiser and `Progress`, and a run that was killed
-ends with the same weights as one that was not.
+There is no hidden randomness: the order of an epoch is a function of (seed, epoch) and the augmentation of a frame one
+of (seed, epoch, frame). So the state of a training is its weights, its optimiser and `Progress`, and a run that was
+killed ends with the same weights as one that was not.
 """
 
 from pathlib import Path
@@ -120,7 +120,9 @@ def run_epochs(
     if log is not None:
         log.close()
     if stop:
-        reporter.say(f"the time budget ended at step {progress.step} of {learner.steps}; --resume {plan.folder} goes on")
+        reporter.say(
+            f"the time budget ended at step {progress.step} of {learner.steps}; --resume {plan.folder} goes on"
+        )
     reporter.finished(report.metrics, constant_metrics(data), folder=str(plan.folder))
 
 

@@ -68,7 +68,12 @@ def validate(
             losses = _frame_losses(encoded, batch, codec, loss_weights)
             predicted = nn.functional.interpolate(codec.decode(encoded), batch.depth_m.shape[-2:], mode="bilinear")
         for index, loss, metres, truth, image in zip(
-            batch.frames.tolist(), losses, predicted[:, 0].cpu().numpy(), batch.depth_m[:, 0].cpu().numpy(), batch.image, strict=True
+            batch.frames.tolist(),
+            losses,
+            predicted[:, 0].cpu().numpy(),
+            batch.depth_m[:, 0].cpu().numpy(),
+            batch.image,
+            strict=True,
         ):
             valid = truth > 0
             # A frame whose few measurements all fell between the pixels of the store says nothing.

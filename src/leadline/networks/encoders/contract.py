@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
 STRIDES = (2, 4, 8, 16, 32)
 
 
+@runtime_checkable  # the tests check types at run time
 class Encoder(Protocol):
     """A network that turns a picture into five features, from fine to coarse.
 
@@ -17,8 +18,10 @@ class Encoder(Protocol):
     runs over every name in the catalog.
     """
 
-    channels: tuple[int, ...]
-    """Channels of the features at strides 2, 4, 8, 16 and 32."""
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """Channels of the features at strides 2, 4, 8, 16 and 32."""
+        ...
 
     def __call__(self, image: Tensor) -> list[Tensor]:
         """Features of a picture.

@@ -1,6 +1,7 @@
 """DenseNet-169 (Huang et al., 2017) with DenseDepth's skips: the paper's reference encoder."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -23,9 +24,9 @@ class DenseNet169(nn.Module):
 
     def __init__(self, *, pretrained: bool = False) -> None:
         super().__init__()
-        network = create_timm("densenet169", pretrained=pretrained)
+        network: Any = create_timm("densenet169", pretrained=pretrained)
         self.normalize = Normalize(mean=network.default_cfg["mean"], std=network.default_cfg["std"])
-        self.features = network.features
+        self.features: Any = network.features
 
     def forward(self, image: Float[Tensor, "b 3 h w"]) -> list[Tensor]:
         """Features at strides 2 to 32 of (B, 3, H, W) RGB in [0, 1]."""
@@ -53,5 +54,3 @@ def _modern(name: str) -> str:
         for number in ("1", "2"):
             name = name.replace(f".{part}.{number}.", f".{part}{number}.")
     return name
-
-

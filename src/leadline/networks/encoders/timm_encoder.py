@@ -1,7 +1,7 @@
 """Any encoder of the timm library that gives features at strides 2 to 32."""
 
 from collections.abc import Iterator
-from typing import cast
+from typing import Any, cast
 
 import timm
 from jaxtyping import Float
@@ -28,13 +28,14 @@ class TimmEncoder(nn.Module):
         super().__init__()
         if name.split(".")[0] not in timm.list_models():
             raise UsageError(f"timm has no network {name!r}; {_nearest(name)}")
-        self.network = create_timm(name, pretrained=pretrained, features_only=True)
-        reductions = self.network.feature_info.reduction()
+        self.network: Any = create_timm(name, pretrained=pretrained, features_only=True)
+        described: Any = self.network.feature_info
+        reductions = described.reduction()
         missing = [stride for stride in STRIDES if stride not in reductions]
         if missing:
             raise UsageError(f"timm:{name} has features at strides {reductions}; the decoder needs {list(STRIDES)}")
         self.taps = [reductions.index(stride) for stride in STRIDES]
-        all_channels = self.network.feature_info.channels()
+        all_channels = described.channels()
         self.channels = tuple(all_channels[tap] for tap in self.taps)
         settings = timm.get_pretrained_cfg(name)
         mean, std = (settings.mean, settings.std) if settings else ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))

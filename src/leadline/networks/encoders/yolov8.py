@@ -1,9 +1,9 @@
 """The backbone of YOLOv8 (Jocher et al., 2023), cut after SPPF: the paper's encoder.
 
-    layer   0     1     2     3     4     5     6     7     8     9
-            Conv  Conv  C2f   Conv  C2f   Conv  C2f   Conv  C2f   SPPF
-    stride  2     4     4     8     8     16    16    32    32    32
-    skip    *           *           *           *                 *
+layer   0     1     2     3     4     5     6     7     8     9
+        Conv  Conv  C2f   Conv  C2f   Conv  C2f   Conv  C2f   SPPF
+stride  2     4     4     8     8     16    16    32    32    32
+skip    *           *           *           *                 *
 """
 
 from collections.abc import Iterator
@@ -76,7 +76,9 @@ class YoloV8(nn.Module):
     def adapt_checkpoint(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
         """The part of a YOLOv8 checkpoint that belongs to these layers, under their names here."""
         prefixes = tuple(f"model.{index}." for index in range(len(self.layers)))
-        return {name.replace("model.", "layers.", 1): value for name, value in tensors.items() if name.startswith(prefixes)}
+        return {
+            name.replace("model.", "layers.", 1): value for name, value in tensors.items() if name.startswith(prefixes)
+        }
 
 
 class Conv(nn.Module):
@@ -88,6 +90,7 @@ class Conv(nn.Module):
         self.bn = nn.BatchNorm2d(outputs, eps=1e-3, momentum=0.03)  # YOLOv8's, not PyTorch's defaults
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d i j"]:
+        """(B, outputs, H / stride, W / stride)."""
         return nn.functional.silu(self.bn(self.conv(x)), inplace=True)
 
 
@@ -100,6 +103,7 @@ class Bottleneck(nn.Module):
         self.cv2 = Conv(channels, channels, kernel=3)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+        """The same shape."""
         return x + self.cv2(self.cv1(x))
 
 
@@ -108,13 +112,14 @@ class C2f(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, *, repeats: int) -> None:
         super().__init__()
-        self.half = outputs // 2
-        self.cv1 = Conv(inputs, 2 * self.half)
-        self.cv2 = Conv((2 + repeats) * self.half, outputs)
-        self.m = nn.ModuleList(Bottleneck(self.half) for _ in range(repeats))
+        self.width = outputs // 2
+        self.cv1 = Conv(inputs, 2 * self.width)
+        self.cv2 = Conv((2 + repeats) * self.width, outputs)
+        self.m = nn.ModuleList(Bottleneck(self.width) for _ in range(repeats))
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d h w"]:
-        kept = list(self.cv1(x).split(self.half, dim=1))
+        """(B, outputs, H, W)."""
+        kept = list(self.cv1(x).split(self.width, dim=1))
         for bottleneck in self.m:
             kept.append(bottleneck(kept[-1]))
         return self.cv2(torch.cat(kept, dim=1))
@@ -129,6 +134,7 @@ class SPPF(nn.Module):
         self.cv2 = Conv(inputs // 2 * 4, outputs)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b d h w"]:
+        """(B, outputs, H, W)."""
         pooled = [self.cv1(x)]
         for _ in range(3):
             pooled.append(nn.functional.max_pool2d(pooled[-1], kernel_size=5, stride=1, padding=2))
