@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -33,6 +32,7 @@ class DepthNet(nn.Module):
         DownloadError: weights that could not be fetched.
 
     Example:
+        >>> import torch
         >>> net = DepthNet("yolov8n").eval()
         >>> sum(parameter.numel() for parameter in net.parameters())
         2122433

@@ -43,7 +43,7 @@ class DenseNet169(nn.Module):
         yield from self.features.named_children()
 
     def adapt_checkpoint(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-        """timm's or torchvision's DenseNet-169, without its classifier."""
+        """The DenseNet-169 of timm or torchvision, without its classifier."""
         if any(".denselayer1.norm.1." in name for name in tensors):  # torchvision's oldest files: norm.1 for norm1
             tensors = {_modern(name): value for name, value in tensors.items()}
         return {name: value for name, value in tensors.items() if name.startswith("features.")}

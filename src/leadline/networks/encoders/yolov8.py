@@ -27,7 +27,7 @@ _SKIP_LAYERS = (0, 2, 4, 6, 9)
 
 
 class YoloV8(nn.Module):
-    """Layers 0 to 9 of YOLOv8; parameter names follow its checkpoints (`model.0.conv.weight` is `layers.0.conv.weight`).
+    """Layers 0 to 9 of YOLOv8, named as in its checkpoints (`model.0.conv.weight` is `layers.0.conv.weight`).
 
     Args:
         scale: n (the paper's: 1,272,656 parameters), s, m, l or x.
