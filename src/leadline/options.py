@@ -5,6 +5,7 @@ A field here is a flag (`--optim.learning-rate`), a key of a recipe (`optim: {le
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -112,14 +113,19 @@ class OptimOptions:
     """Weight of each loss term (the paper's by default)."""
 
     def __post_init__(self) -> None:
-        _require(self.learning_rate > 0, "optim.learning_rate", "positive", self.learning_rate)
+        _require(0 < self.learning_rate < math.inf, "optim.learning_rate", "positive", self.learning_rate)
         _require(self.weight_decay >= 0, "optim.weight_decay", "at least 0", self.weight_decay)
         _require(self.batch_size >= 1, "optim.batch_size", "at least 1", self.batch_size)
         _require(self.epochs >= 1, "optim.epochs", "at least 1", self.epochs)
         _require(self.warmup_steps >= 0, "optim.warmup_steps", "at least 0", self.warmup_steps)
         _require(self.clip_norm is None or self.clip_norm > 0, "optim.clip_norm", "positive", self.clip_norm)
         _require(bool(self.loss), "optim.loss", "at least one term, such as l1: 0.1", self.loss)
-        _require(all(weight >= 0 for weight in self.loss.values()), "optim.loss", "weights of at least 0", self.loss)
+        _require(
+            all(0 <= weight < math.inf for weight in self.loss.values()),
+            "optim.loss",
+            "weights of at least 0",
+            self.loss,
+        )
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,7 @@ def _diverged(what: str, step: int, learning_rate: float, files: Sequence[str]) 
     shown = "\n  ".join(files[:40])
     return (
         f"step {step}: {what} became NaN or infinite, at learning rate {learning_rate:.3g}. The step was not taken; "
-        f"last.pt, best.safetensors and last.safetensors hold the last good weights. The batch was:\n  {shown}\n"
+        f"what the run saved so far (last.pt, last.safetensors, best.safetensors) is good. The batch was:\n  {shown}\n"
         f"What to change, in this order: optim.learning_rate to a third; optim.clip_norm 1.0; optim.warmup_steps 500; "
         f"run.precision float32. If the same files come up each time, look at their depth."
     )

@@ -152,9 +152,9 @@ def _record(
     progress, optim = learner.progress, plan.recipe.optim
     progress.seconds += clock.seconds
     row = {
-        "epoch": progress.epoch,
-        "step": progress.step,
-        "samples": progress.step * optim.batch_size,
+        "epoch": float(progress.epoch),
+        "step": float(progress.step),
+        "samples": float(progress.step * optim.batch_size),
         "learning_rate": learning_rate_at(progress.step - 1, steps=learner.steps, options=optim),
         "train_loss": sum(progress.mean_terms(fabric).values()),
         "val_loss": report.loss,
