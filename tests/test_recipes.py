@@ -121,5 +121,5 @@ def test_python_objects_are_not_made():
 
 def test_a_recipe_that_is_not_text_is_refused(tmp_path):
     (tmp_path / "mine.yaml").write_bytes(b"\xff\xfe\x00data")
-    with pytest.raises(RecipeError, match="mine.yaml"):
+    with pytest.raises(RecipeError, match=r"mine\.yaml"):
         read_recipe(str(tmp_path / "mine.yaml"))

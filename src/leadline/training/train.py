@@ -151,12 +151,13 @@ def _record(
     """What a validation leaves behind: models, a line of the log, pictures, warnings."""
     progress, optim = learner.progress, plan.recipe.optim
     progress.seconds += clock.seconds
+    terms = progress.mean_terms(fabric)  # every process takes part
     row = {
         "epoch": float(progress.epoch),
         "step": float(progress.step),
         "samples": float(progress.step * optim.batch_size),
         "learning_rate": learning_rate_at(progress.step - 1, steps=learner.steps, options=optim),
-        "train_loss": sum(progress.mean_terms(fabric).values()),
+        "train_loss": sum(terms.values()),
         "val_loss": report.loss,
         **{f"val_{name}": getattr(report.metrics, name) for name in _LOGGED_METRICS},
         "val_flatness": report.median_flatness,
@@ -169,7 +170,7 @@ def _record(
         progress.best_rel, progress.best_epoch = report.metrics.rel, progress.epoch
     save_models(plan, fabric, data, learner, report.metrics, is_best=is_best)
     if log is not None:
-        log.add(row, progress.mean_terms(fabric))
+        log.add(row, terms)
         log.write_pictures(progress.epoch, report.pictures)
     progress.start_next_row()
     reporter.validated(row, epochs=optim.epochs, left_s=(learner.steps - progress.step) * clock.seconds_per_step)

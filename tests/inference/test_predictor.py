@@ -1,0 +1,249 @@
+"""A photograph in, metres out, whatever the runtime."""
+
+import os
+import re
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from PIL import Image
+
+from leadline.errors import InputError, ModelFileError, UsageError
+from leadline.export.onnx import export_onnx
+from leadline.inference import predictor as predictor_module
+from leadline.inference.predictor import Predictor, load
+from leadline.model_card import ModelCard
+from leadline.networks.depth_net import DepthNet
+from leadline.networks.model_file import save_model
+
+CARD = ModelCard(
+    encoder="yolov8n", codec="linear", min_depth_m=0.1, max_depth_m=10.0, height=64, width=96, fit="letterbox"
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """A model that says something else at every pixel, as both kinds of file."""
+    folder = tmp_path_factory.mktemp("models")
+    torch.manual_seed(0)
+    net = DepthNet("yolov8n")
+    torch.nn.init.normal_(net.head.conv.weight, std=3.0)
+    net.head.start_at(3.0)
+    save_model(folder / "model.safetensors", net, CARD)
+    export_onnx(folder / "model.safetensors", folder / "model.onnx")
+    return folder
+
+
+@pytest.fixture(scope="module", params=["model.safetensors", "model.onnx"])
+def predictor(folder, request) -> Predictor:
+    return load(folder / request.param, device="cpu")
+
+
+def photograph(height: int = 90, width: int = 130, seed: int = 0) -> np.ndarray:
+    """Smooth noise."""
+    random = np.random.default_rng(seed)
+    small = Image.fromarray(random.integers(0, 256, (7, 9, 3), np.uint8))
+    return np.asarray(small.resize((width, height), Image.Resampling.BICUBIC))
+
+
+@pytest.mark.parametrize("size", [(90, 130), (131, 77), (33, 200), (64, 96), (1, 1), (500, 3)])
+def test_metres_have_the_photographs_resolution_and_the_models_range(predictor, size):
+    result = predictor.predict(photograph(*size))
+    assert result.metres.shape == size
+    assert result.metres.dtype == np.float32
+    assert ((result.metres >= 0.1 - 1e-6) & (result.metres <= 10.0 + 1e-5)).all()
+    assert np.array_equal(result.image, photograph(*size))
+
+
+def test_the_model_under_test_has_something_to_say(predictor):
+    metres = predictor.predict(photograph()).metres
+    assert metres.std() > 0.05
+    assert np.abs(metres - predictor.predict(photograph(seed=1)).metres).max() > 0.05
+
+
+def test_a_file_a_text_a_picture_and_an_array_give_the_same_metres(predictor, tmp_path):
+    pixels = photograph()
+    Image.fromarray(pixels).save(tmp_path / "photo.png")
+    path = tmp_path / "photo.png"
+    expected = predictor.predict(pixels).metres
+    for image in (path, str(path), Image.fromarray(pixels), Image.fromarray(pixels).convert("RGBA")):
+        assert np.array_equal(predictor.predict(image).metres, expected)
+
+
+def test_a_view_of_an_array_is_as_good_as_a_copy(predictor):
+    pixels = photograph()
+    backwards = pixels[:, ::-1, ::-1]
+    assert np.array_equal(predictor.predict(backwards).metres, predictor.predict(backwards.copy()).metres)
+
+
+def test_predicting_leaves_the_photograph_as_it_was(predictor):
+    pixels = photograph(64, 96).copy()
+    before = pixels.copy()
+    predictor.predict(pixels, flip_average=True)
+    assert np.array_equal(pixels, before)
+
+
+def real_photographs() -> list[Path]:
+    shared = os.environ.get("LEADLINE_SHARED")
+    return sorted((Path(shared) / "photos").glob("*.png")) if shared else []
+
+
+def test_onnx_and_torch_give_the_same_metres(folder):
+    by_torch, by_onnx = load(folder / "model.safetensors", device="cpu"), load(folder / "model.onnx", device="cpu")
+    for image in (photograph(), photograph(131, 77), *real_photographs()[:1]):
+        difference = np.abs(by_torch.predict(image).metres - by_onnx.predict(image).metres)
+        assert difference.max() < 1e-3
+
+
+def test_both_files_carry_the_same_card(folder):
+    assert load(folder / "model.safetensors").card == load(folder / "model.onnx").card == CARD
+
+
+def test_several_pictures_at_once_give_what_each_gives_alone(predictor):
+    pictures = np.random.default_rng(0).random((3, 3, 64, 96), np.float32)
+    together = predictor.network(pictures)
+    assert together.shape == (3, 1, 32, 48)
+    for index in range(3):
+        np.testing.assert_allclose(together[index], predictor.network(pictures[index : index + 1])[0], atol=1e-4)
+
+
+def test_the_flip_average_of_a_symmetric_picture_is_symmetric(predictor):
+    half = photograph(64, 48)
+    symmetric = np.concatenate([half, half[:, ::-1]], axis=1)
+    averaged = predictor.predict(symmetric, flip_average=True).metres
+    np.testing.assert_allclose(averaged, averaged[:, ::-1], atol=1e-4)
+    plain = predictor.predict(symmetric).metres
+    np.testing.assert_allclose(averaged, (plain + plain[:, ::-1]) / 2, atol=1e-4)
+    assert np.abs(plain - plain[:, ::-1]).max() > 0.01  # without it, it is not
+
+
+def test_threads_get_what_one_thread_gets(predictor):
+    pictures = [photograph(seed=seed) for seed in range(8)]
+    alone = [predictor.predict(picture).metres for picture in pictures]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda picture: predictor.predict(picture).metres, pictures))
+    for one, other in zip(alone, together, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        np.zeros((8, 8), np.uint8),
+        np.zeros((8, 8, 4), np.uint8),
+        np.zeros((3, 8, 8), np.uint8),
+        np.zeros((8, 8, 3), np.float32),
+        np.zeros((0, 8, 3), np.uint8),
+    ],
+    ids=["grey", "RGBA", "channels first", "floats", "empty"],
+)
+def test_a_wrong_kind_of_array_is_refused(monkeypatch, wrong):
+    predictor = Predictor(lambda tensor: tensor[:, :1], CARD)
+    if wrong.dtype != np.uint8:  # what a person without the type hook of the tests sees
+        unchecked = getattr(predictor_module._pixels, "__wrapped__", predictor_module._pixels)
+        monkeypatch.setattr(predictor, "predict", unchecked)
+    with pytest.raises(InputError, match=r"\(H, W, 3\) of uint8 in RGB, got"):
+        predictor.predict(wrong)
+
+
+def test_a_file_that_is_no_picture_is_named(tmp_path):
+    (tmp_path / "notes.jpg").write_text("no picture")
+    with pytest.raises(InputError, match=re.escape(str(tmp_path / "notes.jpg"))):
+        Predictor(lambda tensor: tensor[:, :1], CARD).predict(tmp_path / "notes.jpg")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_network_gone_wrong_is_not_believed(value):
+    predictor = Predictor(lambda tensor: np.full((1, 1, 32, 48), value, np.float32), CARD)
+    with pytest.raises(ModelFileError, match="NaN or infinite"):
+        predictor.predict(photograph())
+
+
+def test_the_padding_of_the_letterbox_never_reaches_the_metres():
+    def network(tensor):
+        depth_m = np.full((1, 1, 32, 48), 9.0, np.float32)
+        depth_m[:, :, :, 16:32] = 2.0  # 64x32 pixels of picture in the middle of 64x96
+        return depth_m
+
+    metres = Predictor(network, CARD).predict(photograph(128, 64)).metres
+    assert np.array_equal(metres, np.full((128, 64), 2.0, np.float32))
+
+
+# --- Model files ---
+
+
+def test_a_missing_model_is_refused(tmp_path):
+    with pytest.raises(ModelFileError, match=r"none\.onnx: no such model file"):
+        load(tmp_path / "none.onnx")
+
+
+@pytest.mark.parametrize("name", ["model.pt", "model", "model.onnx.bak"])
+def test_another_suffix_is_refused(tmp_path, name):
+    (tmp_path / name).write_bytes(b"weights")
+    with pytest.raises(ModelFileError, match=r"a model file ends in \.safetensors or \.onnx"):
+        load(tmp_path / name)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.99])
+def test_a_truncated_onnx_file_is_refused(folder, tmp_path, share):
+    content = (folder / "model.onnx").read_bytes()
+    path = tmp_path / "short.onnx"
+    path.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(ModelFileError, match=re.escape(str(path))):
+        load(path)
+
+
+def test_an_onnx_file_of_another_maker_is_refused(folder, tmp_path):
+    graph = onnx.load(folder / "model.onnx")
+    del graph.metadata_props[:]
+    onnx.save(graph, tmp_path / "other.onnx")
+    with pytest.raises(ModelFileError, match=r"other\.onnx: holds no leadline metadata"):
+        load(tmp_path / "other.onnx")
+
+
+def test_a_truncated_safetensors_file_is_refused(folder, tmp_path):
+    path = tmp_path / "short.safetensors"
+    path.write_bytes((folder / "model.safetensors").read_bytes()[:100_000])
+    with pytest.raises(ModelFileError, match=re.escape(str(path))):
+        load(path)
+
+
+def test_an_unknown_device_is_refused(folder):
+    with pytest.raises(UsageError, match="device must be auto, cpu or cuda, got 'tpu'"):
+        load(folder / "model.onnx", device="tpu")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="has a CUDA device")
+@pytest.mark.parametrize("name", ["model.onnx", "model.safetensors"])
+def test_a_device_that_is_not_there_is_refused(folder, name):
+    with pytest.raises(UsageError, match="device cuda"):
+        load(folder / name, device="cuda")
+
+
+def test_an_onnx_model_runs_where_torch_is_not(folder, tmp_path):
+    Image.fromarray(photograph()).save(tmp_path / "photo.png")
+    code = (
+        "import sys\n"
+        "sys.modules['torch'] = None\n"  # any import of it fails
+        "from leadline.inference.predict import predict_command\n"
+        "from leadline.options import PredictOptions\n"
+        "from pathlib import Path\n"
+        "model, photo, out = sys.argv[1:]\n"
+        "predict_command(PredictOptions((photo,), model=Path(model), out=Path(out)))\n"
+        "assert not [name for name in sys.modules if name.startswith(('torch.', 'timm', 'safetensors'))]\n"
+    )
+    arguments = [folder / "model.onnx", tmp_path / "photo.png", tmp_path / "out"]
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["photo_color.png", "photo_depth16.png"]
+
+
+def test_a_torch_model_without_torch_says_what_to_do(folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(UsageError, match=r"pip install 'leadline\[train\]', or export"):
+        load(folder / "model.safetensors")
