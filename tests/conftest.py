@@ -1,12 +1,16 @@
 """Small frames that every room of the tests may learn from."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+
+# Before torch is imported anywhere, subprocesses included: many small tests side by side are quickest on a thread each.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def _write_scenes(root: Path, *, rooms: int = 4, frames: int = 3, height: int = 48, width: int = 64) -> Path:

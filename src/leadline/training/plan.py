@@ -111,13 +111,15 @@ def start_fabric(run: RunOptions) -> Fabric:
 
 
 def begin_folder(plan: Plan) -> None:
-    """Make the run's folder and write the recipe and the versions into it.
+    """Make the run's folder, write the recipe and the versions into it, and sweep up what a killed save left.
 
     Raises:
         OutputError: no space or no permission.
     """
     if not plan.resumes:
         write_recipe(plan.folder / RECIPE_FILE, plan.recipe)
+    for leftover in plan.folder.glob(".*.part*"):
+        leftover.unlink(missing_ok=True)
     with atomic_write(plan.folder / "versions.json") as part:
         part.write_text(json.dumps(versions(), indent=1), encoding="utf-8")
 
