@@ -113,3 +113,8 @@ def test_a_block_that_writes_nothing_is_a_mistake_of_the_program(tmp_path):
 def test_the_sentence_tells_full_from_forbidden(tmp_path):
     assert "free some" in writing_failed(tmp_path, OSError(errno.ENOSPC, "x"))
     assert "may write to" in writing_failed(tmp_path, PermissionError(errno.EACCES, "Permission denied"))
+
+
+def test_a_folder_that_cannot_be_made_is_said_so() -> None:
+    with pytest.raises(OutputError, match="cannot be written"), atomic_write(Path("/proc/leadline/a.txt")) as part:
+        part.write_text("never")

@@ -33,12 +33,15 @@ def atomic_write(path: Path) -> Iterator[Path]:
     part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(writing_failed(path, error)) from error
+    try:
         yield part
         with part.open("rb") as written:
             os.fsync(written.fileno())
         part.replace(path)
     except OSError as error:
-        if error.errno in _NO_ROOM or isinstance(error, _NOT_ALLOWED):
+        if error.errno in (*_NO_ROOM, *_BROKEN) or isinstance(error, _NOT_ALLOWED):
             raise OutputError(writing_failed(path, error)) from error
         raise
     finally:
@@ -54,4 +57,5 @@ def writing_failed(path: Path, error: OSError) -> str:
 
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_BROKEN = (errno.EROFS, errno.EIO)
 _NOT_ALLOWED = (PermissionError, IsADirectoryError, NotADirectoryError, FileExistsError)
