@@ -41,7 +41,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
             os.fsync(written.fileno())
         part.replace(path)
     except OSError as error:
-        if error.errno in (*_NO_ROOM, *_BROKEN) or isinstance(error, _NOT_ALLOWED):
+        if error.errno in (*_NO_ROOM, errno.EROFS) or isinstance(error, _NOT_ALLOWED):
             raise OutputError(writing_failed(path, error)) from error
         raise
     finally:
@@ -57,5 +57,4 @@ def writing_failed(path: Path, error: OSError) -> str:
 
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_BROKEN = (errno.EROFS, errno.EIO)
 _NOT_ALLOWED = (PermissionError, IsADirectoryError, NotADirectoryError, FileExistsError)

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from leadline import __version__, options
-from leadline.errors import LeadlineError, UsageError, did_you_mean
+from leadline.errors import LeadlineError, OutputError, UsageError, did_you_mean
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:  # `leadline info ... | head` is no failure
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:  # a disk or a network share that fails half way
+        console.print(f"[bold red]leadline:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        return OutputError.exit_code
     return 0
 
 
