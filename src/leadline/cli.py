@@ -40,15 +40,14 @@ EXIT_CODES = """exit codes: 0 done, 2 wrong options or recipe, 3 unusable images
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code (and ends the process by it, as a console script)."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    if not words or words[0] in ("-h", "--help"):
-        print(_help())
-        return 0
-    if words[0] == "--version":
-        print(f"leadline {__version__}")
-        return 0
     console = Console(stderr=True)
     try:
-        _call(words[0], words[1:])
+        if not words or words[0] in ("-h", "--help"):
+            print(_help(), flush=True)
+        elif words[0] == "--version":
+            print(f"leadline {__version__}", flush=True)
+        else:
+            _call(words[0], words[1:])
     except LeadlineError as error:
         console.print(f"[bold red]leadline:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         return error.exit_code
