@@ -139,7 +139,9 @@ def bfloat16_is_fast(device: str) -> bool:
     """Whether the hardware computes in bfloat16; without, a CPU emulates it ten times slower than float32."""
     if device == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return device == "cpu" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    if device != "cpu" or not torch.backends.mkldnn.is_available():
+        return False
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def _resumed(folder: Path, given: Recipe, out: Path | None) -> Recipe:
