@@ -86,7 +86,7 @@ def _prepare(
 ) -> Store:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     if not console.is_terminal:
-        console.print(f"preparing {len(source.frames)} frames once, in {folder}")
+        console.print(f"preparing {len(source.frames)} frames once, in {folder}", soft_wrap=True, highlight=False)
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("preparing frames (once)", total=len(source.frames))
         return prepare(

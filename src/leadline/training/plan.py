@@ -139,7 +139,7 @@ def bfloat16_is_fast(device: str) -> bool:
     """Whether the hardware computes in bfloat16; without, a CPU emulates it ten times slower than float32."""
     if device == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    if device != "cpu" or not torch.backends.mkldnn.is_available():
+    if device != "cpu" or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return False
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 

@@ -25,6 +25,7 @@ class StopWatch:
         self.budget_s = budget_s
         self.signal: int | None = None
         self.closing_s = 5.0
+        self._measured = False
         self._handlers: dict[int, object] = {}
 
     def __enter__(self) -> "StopWatch":
@@ -58,6 +59,12 @@ class StopWatch:
         began = time.monotonic()
         yield
         self.closing_s = 2.0 + 1.3 * (time.monotonic() - began)
+        self._measured = True
+
+    def expect_close(self, *, frames: int, seconds_per_frame: float) -> None:
+        """Until one is measured: a validation of so many frames, each at most as slow as a frame of training."""
+        if not self._measured:
+            self.closing_s = 5.0 + frames * seconds_per_frame
 
     def _noticed(self, number: int, _frame: FrameType | None) -> None:
         if self.signal is not None and number == signal.SIGINT:

@@ -90,16 +90,12 @@ def run_epochs(
             clock.stepped(images=len(batch.frames) * fabric.world_size)
             reporter.stepped(step=progress.step, epoch=epoch, loss=loss.value, images_per_s=clock.images_per_s)
 
+            watch.expect_close(frames=data.validation_share, seconds_per_frame=clock.seconds / clock.images)
             stop = watch.reason(fabric)
             if stop or clock.since_saved_s > recipe.run.save_every_s:
                 save_state(plan, fabric, learner)
                 clock.saved()
-            if stop == "signal":
-                raise TrainingInterrupted(
-                    f"stopped at step {progress.step} of {learner.steps} and saved; "
-                    f"go on with: leadline train --resume {plan.folder}"
-                )
-            if stop == "budget":
+            if stop:
                 break
         if stop:
             break
@@ -113,8 +109,17 @@ def run_epochs(
                 save_state(plan, fabric, learner)
             clock.saved()
             clock.reset()
+            stop = None if is_last else watch.reason(fabric)
+            if stop:
+                break
 
-    if report is None or stop:
+    if stop == "signal":
+        raise TrainingInterrupted(
+            f"stopped at step {progress.step} of {learner.steps} and saved; "
+            f"go on with: leadline train --resume {plan.folder}"
+        )
+    # After a whole epoch the last report is that of these weights; in the middle of one it is not.
+    if report is None or progress.batch > 0:
         report = _validate(plan, fabric, data, learner)
         save_models(plan, fabric, data, learner, report.metrics, is_best=progress.best_epoch < 0)
     if log is not None:

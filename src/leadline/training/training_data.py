@@ -33,6 +33,11 @@ class TrainingData:
     validation: Batches
     median_m: float
 
+    @property
+    def validation_share(self) -> int:
+        """Validation frames of one process."""
+        return -(-len(self.validation.indices) // self.validation.world)
+
     def names(self, batch: Batch) -> list[str]:
         """Identities of a batch's frames."""
         return [self.store.frames[index].frame.identity for index in batch.frames]
