@@ -41,8 +41,8 @@ class Learner:
 def build_learner(plan: Plan, fabric: Fabric, *, steps: int, median_m: float) -> Learner:
     """The network with its encoder's weights, or with the state of the run that goes on.
 
-    The bias of a fresh network's head starts at `median_m`, rather than at the nearest depth of its range, from where it
-    would first have to find the scale.
+    The bias of a fresh network's head starts at `median_m`, rather than at the nearest depth of its range, from where
+    it would first have to find the scale.
     """
     options = plan.recipe.model
     state_file = plan.folder / STATE_FILE
