@@ -49,17 +49,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             _call(words[0], words[1:])
     except LeadlineError as error:
-        console.print(f"[bold red]leadline:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
-        return error.exit_code
+        return _told(console, error, error.exit_code)
     except KeyboardInterrupt:
         console.print("leadline: interrupted")
         return 130
     except BrokenPipeError:  # `leadline info ... | head` is no failure
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:  # a disk or a network share that fails half way
-        console.print(f"[bold red]leadline:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
-        return OutputError.exit_code
+        return _told(console, error, OutputError.exit_code)
     return 0
+
+
+def _told(console: Console, error: Exception, exit_code: int) -> int:
+    console.print(f"[bold red]leadline:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+    return exit_code
 
 
 def _call(word: str, rest: list[str]) -> None:

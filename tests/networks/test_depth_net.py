@@ -19,15 +19,6 @@ needs_shared = pytest.mark.skipif(not SHARED, reason="LEADLINE_SHARED is not set
 REAL_WEIGHTS = Path(SHARED or "") / "weights" / "yolov8n-seg.pt"
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """On pictures this small threads cost more than they give: tenfold on a busy machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def parameters(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 

@@ -18,15 +18,6 @@ NAMES = [*ENCODERS, TIMM]
 ON_META = {"yolov8m", "yolov8l", "yolov8x"}
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """On pictures this small threads cost more than they give: tenfold on a busy machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def build(name: str) -> nn.Module:
     with torch.device("meta" if name in ON_META else "cpu"):
         return find_encoder(name).build()

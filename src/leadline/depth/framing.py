@@ -88,12 +88,10 @@ class Framing:
             (height, width) float32 metres, 0 where nothing was measured and in the padding.
         """
         place = self.placement(height=depth_m.shape[0], width=depth_m.shape[1])
-        rows = (np.arange(place.height) * 2 + 1) * depth_m.shape[0] // (2 * place.height)
-        columns = (np.arange(place.width) * 2 + 1) * depth_m.shape[1] // (2 * place.width)
         framed = np.zeros((self.height, self.width), np.float32)
-        framed[place.top : place.top + place.height, place.left : place.left + place.width] = depth_m[
-            rows[:, None], columns
-        ]
+        framed[place.top : place.top + place.height, place.left : place.left + place.width] = under_centres(
+            depth_m, height=place.height, width=place.width
+        )
         return framed
 
     def camera(self, camera: Camera) -> Camera:
@@ -130,3 +128,15 @@ class Framing:
         picture = Image.fromarray(np.ascontiguousarray(inner, np.float32))
         box = (left - x, top - y, right - x, bottom - y)
         return np.array(picture.resize((width, height), Image.Resampling.BILINEAR, box=box))
+
+
+def under_centres(depth_m: NDArray[np.float32], *, height: int, width: int) -> NDArray[np.float32]:
+    """A map at another resolution: each new pixel takes the one old value under its centre, nothing is mixed.
+
+    Example:
+        >>> under_centres(np.array([[1, 2, 3, 4]], np.float32), height=1, width=2)
+        array([[2., 4.]], dtype=float32)
+    """
+    rows = (np.arange(height) * 2 + 1) * depth_m.shape[0] // (2 * height)
+    columns = (np.arange(width) * 2 + 1) * depth_m.shape[1] // (2 * width)
+    return depth_m[rows[:, None], columns]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leadline.data.sample import Frame, Source
+from leadline.depth.framing import under_centres
 from leadline.errors import InputError
 from leadline.metrics import ErrorSums, Metrics, error_sums, mean_metrics
 
@@ -87,8 +88,9 @@ def evaluate(
         except InputError as error:
             result.skipped[frame.identity] = str(error)
         else:
-            predicted = _at_size(predict(sample.image), sample.depth_m.shape)
             truth, valid = sample.depth_m, sample.valid
+            # At the sensor's resolution: the measurements themselves are never resampled.
+            predicted = under_centres(predict(sample.image), height=truth.shape[0], width=truth.shape[1])
             result.scores.append(
                 FrameScore(
                     frame,
@@ -100,15 +102,6 @@ def evaluate(
     if not result.scores:
         raise InputError(f"none of {len(frames)} frames could be used: {next(iter(result.skipped.values()), '')}")
     return result
-
-
-def _at_size(depth_m: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """The prediction under the centres of the sensor's pixels; the measurements themselves are never resampled."""
-    if depth_m.shape == shape:
-        return depth_m
-    rows = (np.arange(shape[0]) * 2 + 1) * depth_m.shape[0] // (2 * shape[0])
-    columns = (np.arange(shape[1]) * 2 + 1) * depth_m.shape[1] // (2 * shape[1])
-    return depth_m[rows[:, None], columns]
 
 
 def _grouped(pairs: Iterable[tuple[str, FrameScore]]) -> dict[str, list[FrameScore]]:

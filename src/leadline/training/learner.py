@@ -15,7 +15,7 @@ from leadline.networks.model_file import save_model
 from leadline.recipes import as_plain
 from leadline.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from leadline.training.plan import STATE_FILE, Plan
-from leadline.training.step import make_optimizer
+from leadline.training.step import gradient_scaler, make_optimizer
 from leadline.training.training_data import TrainingData
 
 
@@ -68,7 +68,7 @@ def build_learner(plan: Plan, fabric: Fabric, *, steps: int, median_m: float) ->
         content, progress = load_checkpoint(state_file, device=fabric.device)
         bare.load_state_dict(content["net"])
         wrapped.load_state_dict(content["optimizer"])
-        scaler = getattr(fabric.strategy.precision, "scaler", None)
+        scaler = gradient_scaler(fabric)
         if scaler is not None and content["scaler"]:
             scaler.load_state_dict(content["scaler"])
     return Learner(bare, net, wrapped, progress, steps)
@@ -78,7 +78,7 @@ def save_state(plan: Plan, fabric: Fabric, learner: Learner) -> None:
     """Write last.pt, from the first process."""
     if not fabric.is_global_zero:
         return
-    scaler = getattr(fabric.strategy.precision, "scaler", None)
+    scaler = gradient_scaler(fabric)
     save_checkpoint(
         plan.folder / STATE_FILE,
         net=learner.bare.state_dict(),

@@ -61,7 +61,9 @@ def take_step(
         norm = fabric.clip_gradients(net, optimizer, max_norm=options.clip_norm, error_if_nonfinite=False)
     else:
         norm = gradient_norm(net)
-    if not _scales_its_loss(fabric):  # a gradient scaler meets infinite gradients as a matter of course, and skips them
+    if (
+        gradient_scaler(fabric) is None
+    ):  # a gradient scaler meets infinite gradients as a matter of course, and skips them
         check_gradient(norm, step=step, learning_rate=learning_rate, files=names)
     for group in optimizer.param_groups:
         group["lr"] = learning_rate
@@ -130,11 +132,12 @@ def make_optimizer(net: DepthNet, options: OptimOptions) -> torch.optim.Optimize
     return torch.optim.AdamW(learning, lr=options.learning_rate, weight_decay=options.weight_decay)
 
 
+def gradient_scaler(fabric: Fabric) -> Any:
+    """What scales the loss in float16, or None in other arithmetic."""
+    return getattr(fabric.strategy.precision, "scaler", None)
+
+
 def _blocks(depth_m: Tensor, rows: int, columns: int) -> Tensor:
     b, _, h, w = depth_m.shape
     split = depth_m.reshape(b, h // rows, rows, w // columns, columns).permute(0, 2, 4, 1, 3)
     return split.reshape(b, rows * columns, h // rows, w // columns)
-
-
-def _scales_its_loss(fabric: Fabric) -> bool:
-    return getattr(fabric.strategy.precision, "scaler", None) is not None

@@ -47,10 +47,10 @@ class StopWatch:
     def reason(self, fabric: Fabric) -> str | None:
         """Why to stop now: "signal", "budget" or None; the same on every process."""
         late = self.budget_s is not None and self.elapsed_s + self.closing_s >= self.budget_s
-        votes = torch.tensor([int(self.signal is not None), int(late)], device=fabric.device)
-        if fabric.world_size > 1:
-            votes = fabric.all_reduce(votes, reduce_op="sum")
-        signalled, out_of_time = (bool(vote) for vote in votes.tolist())
+        signalled, out_of_time = self.signal is not None, late
+        if fabric.world_size > 1:  # a tensor only where processes must agree: reading it back waits for the GPU
+            votes = torch.tensor([int(signalled), int(late)], device=fabric.device)
+            signalled, out_of_time = map(bool, fabric.all_reduce(votes, reduce_op="sum").tolist())
         return "signal" if signalled else "budget" if out_of_time else None
 
     @contextmanager
