@@ -11,7 +11,7 @@ NumPy only: what measures an ONNX file needs no torch.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
 from typing import Any
 
@@ -188,6 +188,21 @@ def mean_metrics(images: Sequence[Metrics]) -> Metrics:
     columns = dict(zip((field.name for field in fields(Metrics)), zip(*map(astuple, images), strict=True), strict=True))
     pixels = sum(columns.pop("pixels"))
     return Metrics(**{name: math.fsum(column) / len(images) for name, column in columns.items()}, pixels=pixels)
+
+
+def mean_over_groups(frames: Iterable[tuple[str, Metrics]]) -> Metrics:
+    """The mean over groups of the mean over each group's frames: a room of forty frames counts like one of one.
+
+    Args:
+        frames: the group (room) and the metrics of each frame.
+
+    Raises:
+        InputError: no frame.
+    """
+    groups: dict[str, list[Metrics]] = {}
+    for group, metrics in frames:
+        groups.setdefault(group, []).append(metrics)
+    return mean_metrics([mean_metrics(members) for members in groups.values()])
 
 
 def _sum(errors: NDArray[Any]) -> float:

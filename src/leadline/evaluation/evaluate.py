@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from leadline.data.sample import Frame, Source
 from leadline.depth.framing import under_centres
 from leadline.errors import InputError
-from leadline.metrics import ErrorSums, Metrics, error_sums, mean_metrics
+from leadline.metrics import ErrorSums, Metrics, error_sums, mean_metrics, mean_over_groups
 
 Predict = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """(H, W, 3) uint8 RGB -> (H, W) float32 metres, > 0."""
@@ -42,7 +42,9 @@ class Evaluation:
 
     def by_scene(self) -> dict[str, tuple[int, Metrics, Metrics]]:
         """For each scene its number of frames, and the means over them for the model and the constant."""
-        groups = _grouped((score.frame.scene, score) for score in self.scores)
+        groups: dict[str, list[FrameScore]] = {}
+        for score in self.scores:
+            groups.setdefault(score.frame.scene, []).append(score)
         return {scene: (len(group), *_means(group)) for scene, group in sorted(groups.items())}
 
     def over_frames(self) -> tuple[Metrics, Metrics]:
@@ -51,8 +53,10 @@ class Evaluation:
 
     def over_rooms(self) -> tuple[Metrics, Metrics]:
         """Means over rooms of the means over each room's frames: a room of 40 frames counts like one of 1."""
-        groups = [_means(group) for group in _grouped((score.frame.room, score) for score in self.scores).values()]
-        return mean_metrics([model for model, _ in groups]), mean_metrics([constant for _, constant in groups])
+        return (
+            mean_over_groups((score.frame.room, score.model.metrics()) for score in self.scores),
+            mean_over_groups((score.frame.room, score.constant.metrics()) for score in self.scores),
+        )
 
     def pooled(self) -> tuple[Metrics, Metrics]:
         """Over all pixels as one set."""
@@ -102,13 +106,6 @@ def evaluate(
     if not result.scores:
         raise InputError(f"none of {len(frames)} frames could be used: {next(iter(result.skipped.values()), '')}")
     return result
-
-
-def _grouped(pairs: Iterable[tuple[str, FrameScore]]) -> dict[str, list[FrameScore]]:
-    groups: dict[str, list[FrameScore]] = {}
-    for key, score in pairs:
-        groups.setdefault(key, []).append(score)
-    return groups
 
 
 def _means(scores: Sequence[FrameScore]) -> tuple[Metrics, Metrics]:

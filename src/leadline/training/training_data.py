@@ -11,7 +11,7 @@ from leadline.data.loader import Batch, Batches
 from leadline.data.splits import Split, make_split, read_split, write_split
 from leadline.data.store import Store
 from leadline.errors import InputError
-from leadline.metrics import Metrics, error_sums, mean_metrics
+from leadline.metrics import Metrics, error_sums, mean_over_groups
 from leadline.training.plan import Plan, begin_folder
 
 
@@ -80,11 +80,11 @@ def load_training_data(plan: Plan, fabric: Fabric, console: Console) -> Training
 
 def constant_metrics(data: TrainingData) -> Metrics:
     """What a constant map of the training frames' median depth would score in validation."""
-    rooms: dict[str, list[Metrics]] = {}
+    frames = []
     for index in data.validation.indices:
         truth = data.store.code.metres(data.store.gather([index])[1][0])
         if (truth > 0).any():
             constant = np.full_like(truth, data.median_m)
             found = error_sums(predicted=constant, truth=truth, valid=truth > 0).metrics()
-            rooms.setdefault(data.store.frames[index].frame.room, []).append(found)
-    return mean_metrics([mean_metrics(frames) for frames in rooms.values()])
+            frames.append((data.store.frames[index].frame.room, found))
+    return mean_over_groups(frames)

@@ -1,6 +1,5 @@
 """Validation within a training: the metrics of the frames that were left out, each room counting the same."""
 
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -12,7 +11,7 @@ from torch import nn
 
 from leadline.data.loader import Batch, Batches
 from leadline.losses import training_loss
-from leadline.metrics import Metrics, error_sums, mean_metrics
+from leadline.metrics import Metrics, error_sums, mean_over_groups
 from leadline.networks.depth_head import Codec
 from leadline.training.guards import flat_warning, flatness
 from leadline.training.step import measured_at
@@ -83,11 +82,9 @@ def validate(
             if index in wanted:
                 shown[index] = ((image.permute(1, 2, 0) * 255).round().byte().cpu().numpy(), metres, truth)
     per_frame, shown = _gathered(fabric, per_frame), _gathered(fabric, shown)
-    rooms = defaultdict(list)
-    for index, (metrics, _, _) in sorted(per_frame.items()):
-        rooms[batches.store.frames[index].frame.room].append(metrics)
+    rooms = ((batches.store.frames[index].frame.room, metrics) for index, (metrics, _, _) in sorted(per_frame.items()))
     return ValidationReport(
-        metrics=mean_metrics([mean_metrics(frames) for frames in rooms.values()]),
+        metrics=mean_over_groups(rooms),
         loss=float(np.mean([loss for _, (_, loss, _) in sorted(per_frame.items())])),
         flatness=[ratio for _, (_, _, ratio) in sorted(per_frame.items())],
         pictures=[picture for _, picture in sorted(shown.items())],
