@@ -61,9 +61,8 @@ def take_step(
         norm = fabric.clip_gradients(net, optimizer, max_norm=options.clip_norm, error_if_nonfinite=False)
     else:
         norm = gradient_norm(net)
-    if (
-        gradient_scaler(fabric) is None
-    ):  # a gradient scaler meets infinite gradients as a matter of course, and skips them
+    # A gradient scaler meets infinite gradients as a matter of course, and skips them.
+    if gradient_scaler(fabric) is None:
         check_gradient(norm, step=step, learning_rate=learning_rate, files=names)
     for group in optimizer.param_groups:
         group["lr"] = learning_rate
