@@ -21,7 +21,7 @@ def run_words(*words: str) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
-@pytest.mark.parametrize("words", [["--help"], [], *([verb, "--help"] for verb in VERBS)], ids=" ".join)
+@pytest.mark.parametrize("words", [["--help"], [], *([*verb.split(), "--help"] for verb in VERBS)], ids=" ".join)
 def test_help_is_quick_and_needs_no_torch(words):
     code = (
         "import sys\n"

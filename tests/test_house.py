@@ -48,7 +48,7 @@ WITHOUT_TORCH = [
     "leadline.inference.predict",
     "leadline.evaluation.evaluate",
     "leadline.evaluation.report",
-    "leadline.data.catalog",
+    "leadline.data.sources.catalog",
     "leadline.data.splits",
     "leadline.data.store",
     "leadline.data.frames",

@@ -31,6 +31,7 @@ VERBS = {
     "predict": Verb(options.PredictOptions, "leadline.inference.predict:predict_command"),
     "export": Verb(options.ExportOptions, "leadline.export.onnx:export_command"),
     "info": Verb(options.InfoOptions, "leadline.networks.info:info_command"),
+    "data prepare": Verb(options.PrepareOptions, "leadline.data.frames:prepare_command"),
 }
 
 EXIT_CODES = """exit codes: 0 done, 2 wrong options or recipe, 3 unusable images or data, 4 unusable model or weights,
@@ -47,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         elif words[0] == "--version":
             print(f"leadline {__version__}", flush=True)
         else:
-            _call(words[0], words[1:])
+            _call(*_verb(words))
     except LeadlineError as error:
         return _told(console, error, error.exit_code)
     except KeyboardInterrupt:
@@ -65,9 +66,21 @@ def _told(console: Console, error: Exception, exit_code: int) -> int:
     return exit_code
 
 
+def _verb(words: list[str]) -> tuple[str, list[str]]:
+    """The verb, which may be of two words, and the rest."""
+    for length in (2, 1):
+        word = " ".join(words[:length])
+        if word in VERBS:
+            return word, words[length:]
+    verbs_of_this = [verb for verb in VERBS if verb.startswith(f"{words[0]} ")]
+    if verbs_of_this and len(words) > 1 and not words[1].startswith("-"):
+        raise UsageError(f"no verb is called {' '.join(words[:2])!r}; {did_you_mean(words[1], verbs_of_this)}")
+    if verbs_of_this:
+        raise UsageError(f"{words[0]} what? There is {', '.join(verbs_of_this)}")
+    raise UsageError(f"no verb is called {words[0]!r}; {did_you_mean(words[0], VERBS)}")
+
+
 def _call(word: str, rest: list[str]) -> None:
-    if word not in VERBS:
-        raise UsageError(f"no verb is called {word!r}; {did_you_mean(word, VERBS)}")
     verb = VERBS[word]
     parsed = _train_options(rest) if word == "train" else _parsed(verb.options, word, rest)
     module, name = verb.function.split(":")
@@ -101,7 +114,7 @@ def _parsed(kind: type, word: str, rest: list[str], **default: Any) -> Any:
 
 
 def _help() -> str:
-    lines = [f"  {word:<10}{(verb.options.__doc__ or '').splitlines()[0]}" for word, verb in VERBS.items()]
+    lines = [f"  {word:<14}{(verb.options.__doc__ or '').splitlines()[0]}" for word, verb in VERBS.items()]
     return "\n".join(
         [
             "leadline: metric depth from a single photograph",

@@ -6,13 +6,14 @@ A field here is a flag (`--optim.learning-rate`), a key of a recipe (`optim: {le
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
-from leadline.errors import RecipeError
+from leadline.errors import RecipeError, UsageError
 
 CodecName = Literal["linear", "reciprocal", "log"]
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
@@ -241,6 +242,46 @@ class ExportOptions:
     """Model file (.safetensors)."""
     out: Annotated[Path | None, arg(aliases=["-o"])] = None
     """File to write; beside the model when not given."""
+
+
+@dataclass(frozen=True)
+class PrepareOptions:
+    """Decode, check and resize frames once, into a store that trainings read at the speed of memory."""
+
+    data: Positional[Path]
+    """Frames: as for training."""
+    out: Path
+    """Folder of the store; train on it with --data.root, here or on another machine."""
+    size: str = "240x320"
+    """Size of the network's input, HEIGHTxWIDTH."""
+    fit: Literal["letterbox", "stretch"] = "letterbox"
+    """How a picture of another shape becomes the input: padded with grey, or stretched."""
+    source: str = "auto"
+    """Kind of source, as for training."""
+    depth_unit_m: float | None = None
+    """Metres per step of the depth files, when it is not what their format implies."""
+    max_depth_m: float = 10.0
+    """Farthest depth of interest; beyond 65 m depth is kept by its logarithm instead of in millimetres."""
+    skip_bad_frames: bool = False
+    """Leave unreadable frames out, with a warning, instead of stopping."""
+    workers: int | None = None
+    """Threads that decode; one for each core when not given."""
+
+    def __post_init__(self) -> None:
+        _require(self.workers is None or self.workers >= 1, "workers", "at least 1", self.workers)
+        _require(self.max_depth_m > 0, "max_depth_m", "positive", self.max_depth_m)
+
+
+def read_size(text: str) -> tuple[int, int]:
+    """Height and width of a text like 240x320.
+
+    Raises:
+        UsageError: not a size, or below 32 pixels.
+    """
+    match = re.fullmatch(r"(\d+)[xX](\d+)", text.strip())
+    if not match or min(int(part) for part in match.groups()) < 32:
+        raise UsageError(f"a size is HEIGHTxWIDTH of at least 32 pixels each, such as 240x320, got {text!r}")
+    return int(match[1]), int(match[2])
 
 
 def _require(holds: bool, name: str, allowed: str, value: object) -> None:

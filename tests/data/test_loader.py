@@ -10,7 +10,7 @@ from leadline.data.augment import augment
 from leadline.data.depth_code import DepthCode
 from leadline.data.loader import Batches
 from leadline.data.randomness import epoch_order, uniform
-from leadline.data.scene_folders import SceneFolders
+from leadline.data.sources.scene_folders import SceneFolders
 from leadline.data.store import Store, prepare
 from leadline.depth.framing import Framing
 

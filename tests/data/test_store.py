@@ -12,7 +12,7 @@ from rich.console import Console
 from leadline.data import store as store_module
 from leadline.data.depth_code import DepthCode
 from leadline.data.frames import load_store
-from leadline.data.scene_folders import SceneFolders
+from leadline.data.sources.scene_folders import SceneFolders
 from leadline.data.store import open_store, prepare
 from leadline.depth.framing import Framing
 from leadline.errors import InputError, OutputError, UsageError

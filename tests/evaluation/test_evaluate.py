@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from leadline.data.catalog import open_source
 from leadline.data.sample import Frame, Sample, fingerprint
+from leadline.data.sources.catalog import open_source
 from leadline.data.splits import SplitRule, make_split
 from leadline.errors import InputError, PartialFailure
 from leadline.evaluation import report

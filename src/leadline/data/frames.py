@@ -8,15 +8,15 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from leadline.data.catalog import open_source
 from leadline.data.depth_code import DepthCode
 from leadline.data.sample import Frame, Source, fingerprint
+from leadline.data.sources.catalog import open_source
 from leadline.data.splits import SplitRule, read_scene_list
 from leadline.data.store import Store, open_store, prepare
 from leadline.depth.framing import Framing
 from leadline.downloads import cache_folder
 from leadline.errors import InputError, UsageError
-from leadline.options import DataOptions
+from leadline.options import DataOptions, PrepareOptions, read_size
 
 MILLIMETRES_UP_TO_M = 65.0
 
@@ -27,13 +27,16 @@ def split_rule(options: DataOptions, *, seed: int) -> SplitRule:
     return SplitRule(by=options.split_by, share=options.validation_share, seed=seed, scenes=scenes, limit=options.limit)
 
 
-def load_store(options: DataOptions, *, max_depth_m: float, console: Console) -> tuple[Store, list[Frame]]:
+def load_store(
+    options: DataOptions, *, max_depth_m: float, console: Console, workers: int | None = None
+) -> tuple[Store, list[Frame]]:
     """The prepared frames of a source, made on first use and reused afterwards.
 
     Args:
         options: where the frames are, and the size that they are prepared at.
         max_depth_m: beyond 65 m depth is stored by its logarithm.
         console: for the progress bar and warnings.
+        workers: threads that decode; one for each core when None.
 
     Returns:
         The store, and those of the source's frames that are in it.
@@ -56,7 +59,7 @@ def load_store(options: DataOptions, *, max_depth_m: float, console: Console) ->
         or store.framing != framing
         or store.code != code
     ):
-        store = _prepare(source, folder, framing, code, options.skip_bad_frames, console)
+        store = _prepare(source, folder, framing, code, options.skip_bad_frames, workers or decoding_workers(), console)
     if store.left_out and not options.skip_bad_frames:
         raise InputError(
             f"{folder}: was prepared without {len(store.left_out)} unusable frames; see data.skip_bad_frames"
@@ -66,6 +69,24 @@ def load_store(options: DataOptions, *, max_depth_m: float, console: Console) ->
     if not store.frames:
         raise InputError(f"{options.root}: none of its {len(source.frames)} frames can be used")
     return store, [stored.frame for stored in store.frames]
+
+
+def prepare_command(options: PrepareOptions) -> None:
+    """Write a store, and say how large it is and how to train on it."""
+    height, width = read_size(options.size)
+    data = DataOptions(
+        root=options.data,
+        source=options.source,
+        depth_unit_m=options.depth_unit_m,
+        skip_bad_frames=options.skip_bad_frames,
+        store=options.out,
+        height=height,
+        width=width,
+        fit=options.fit,
+    )
+    console = Console(stderr=True)
+    store, _ = load_store(data, max_depth_m=options.max_depth_m, workers=options.workers, console=console)
+    print(f"{len(store)} frames of {height}x{width} in {options.out}")
 
 
 def decoding_workers() -> int:
@@ -82,7 +103,13 @@ def _cached_store(source: Source, options: DataOptions, framing: Framing, code: 
 
 
 def _prepare(
-    source: Source, folder: Path, framing: Framing, code: DepthCode, skip_bad_frames: bool, console: Console
+    source: Source,
+    folder: Path,
+    framing: Framing,
+    code: DepthCode,
+    skip_bad_frames: bool,
+    workers: int,
+    console: Console,
 ) -> Store:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     if not console.is_terminal:
@@ -94,7 +121,7 @@ def _prepare(
             folder,
             framing=framing,
             code=code,
-            workers=decoding_workers(),
+            workers=workers,
             skip_bad_frames=skip_bad_frames,
             advance=lambda count: progress.advance(task, count),
         )

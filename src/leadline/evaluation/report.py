@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from leadline.data.catalog import open_source
 from leadline.data.sample import Frame, Source, fingerprint
+from leadline.data.sources.catalog import open_source
 from leadline.data.splits import make_split, rule_from_plain
 from leadline.errors import InputError, PartialFailure
 from leadline.evaluation.evaluate import Evaluation, evaluate

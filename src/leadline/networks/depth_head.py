@@ -121,7 +121,12 @@ class DepthHead(nn.Module):
         return self.conv(features)
 
     def start_at(self, depth_m: float) -> None:
-        """Set the bias so that an untaught network says about this depth everywhere."""
+        """Make an untaught network say this depth everywhere, so that it starts from the best constant map.
+
+        The weights are zeroed as well: behind a pre-trained encoder the untaught decoder's features are large, and what
+        random weights make of them has to be unlearned first (docs/results.md, section 3).
+        """
         assert self.conv.bias is not None
         with torch.no_grad():
+            self.conv.weight.zero_()
             self.conv.bias.fill_(self.codec.encode(torch.full((1, 1, 1, 1), depth_m)).item())

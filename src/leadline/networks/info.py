@@ -1,18 +1,16 @@
 """`leadline info`: the paper's Table 2, from the live network."""
 
 import json
-import re
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from leadline.errors import UsageError
 from leadline.model_card import ModelCard
 from leadline.networks.depth_net import DepthNet
 from leadline.networks.model_file import load_model
 from leadline.networks.summary import Summary, summarize
-from leadline.options import InfoOptions
+from leadline.options import InfoOptions, read_size
 
 
 def info_command(options: InfoOptions) -> None:
@@ -28,18 +26,6 @@ def info_command(options: InfoOptions) -> None:
         print(json.dumps(summary.as_json(), indent=1))
     else:
         _print_table(summary, options, card)
-
-
-def read_size(text: str) -> tuple[int, int]:
-    """Height and width of a text like 240x320.
-
-    Raises:
-        UsageError: not a size, or below 32 pixels.
-    """
-    match = re.fullmatch(r"(\d+)[xX](\d+)", text.strip())
-    if not match or min(int(part) for part in match.groups()) < 32:
-        raise UsageError(f"a size is HEIGHTxWIDTH of at least 32 pixels each, such as 240x320, got {text!r}")
-    return int(match[1]), int(match[2])
 
 
 def _print_table(summary: Summary, options: InfoOptions, card: ModelCard | None) -> None:

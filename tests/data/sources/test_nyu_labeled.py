@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from leadline.data.nyu_labeled import (
+from leadline.data.sources.nyu_labeled import (
     FILE_NAME,
     NYU_CAMERA,
     NYU_FRAMES,

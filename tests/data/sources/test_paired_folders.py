@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from leadline.data.paired_folders import PairedFolders
+from leadline.data.sources.paired_folders import PairedFolders
 from leadline.errors import InputError
 
 

@@ -6,11 +6,11 @@ import os
 from collections import Counter
 from pathlib import Path
 
-from leadline.data.densedepth_nyu import DenseDepthNyu
-from leadline.data.nyu_labeled import NyuLabeled
-from leadline.data.paired_folders import PairedFolders
 from leadline.data.sample import Source
-from leadline.data.scene_folders import SceneFolders
+from leadline.data.sources.densedepth_nyu import DenseDepthNyu
+from leadline.data.sources.nyu_labeled import NyuLabeled
+from leadline.data.sources.paired_folders import PairedFolders
+from leadline.data.sources.scene_folders import SceneFolders
 from leadline.errors import InputError, UsageError, did_you_mean
 
 SOURCES: dict[str, type[Source]] = {

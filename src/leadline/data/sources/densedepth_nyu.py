@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from leadline.data.nyu_labeled import nyu_camera, nyu_room
 from leadline.data.sample import Frame, Sample
+from leadline.data.sources.nyu_labeled import nyu_camera, nyu_room
 from leadline.depth.files import MILLIMETRE_M, check_unit
 from leadline.errors import InputError
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from leadline.data.scene_folders import SceneFolders
+from leadline.data.sources.scene_folders import SceneFolders
 from leadline.errors import InputError
 
 SHARED = os.environ.get("LEADLINE_SHARED")

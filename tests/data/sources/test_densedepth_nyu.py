@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from leadline.data.densedepth_nyu import DenseDepthNyu
-from leadline.data.nyu_labeled import NYU_CAMERA
+from leadline.data.sources.densedepth_nyu import DenseDepthNyu
+from leadline.data.sources.nyu_labeled import NYU_CAMERA
 from leadline.errors import InputError
 
 TRAIN = "data/nyu2_train/living_room_0038_out"

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from leadline.data.catalog import LAYOUTS, SOURCES, open_source
 from leadline.data.sample import fingerprint
+from leadline.data.sources.catalog import LAYOUTS, SOURCES, open_source
 from leadline.errors import InputError, UsageError
 
 MILLIMETRES = np.random.default_rng(0).integers(800, 4000, (24, 32)).astype(np.uint16)

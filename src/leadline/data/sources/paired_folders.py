@@ -8,8 +8,8 @@ from typing import Literal
 
 import yaml
 
-from leadline.data.pairing import Pair, check_paired, pair_files
 from leadline.data.sample import Frame, Sample
+from leadline.data.sources.pairing import Pair, check_paired, pair_files
 from leadline.depth.files import read_depth
 from leadline.depth.images import read_image
 from leadline.errors import InputError

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from leadline.data.pairing import Lonely, Pair, check_paired, pair_files
 from leadline.data.sample import Frame, Sample
+from leadline.data.sources.pairing import Lonely, Pair, check_paired, pair_files
 from leadline.depth.camera import Camera
 from leadline.depth.files import read_depth
 from leadline.depth.images import read_image
