@@ -62,7 +62,7 @@ def training_table(options: Options, console: Console) -> None:
         "backward": [],
         "update": [],
     }
-    iterator = batches.shuffled(0, flip=0.5, channel_permutation=0.25)
+    iterator = batches.shuffled(0, options=DataOptions())
     for _ in range(options.steps + 2):
         marks = [time.perf_counter()]
         batch = next(iterator)

@@ -50,10 +50,21 @@ class DataOptions:
     """Width of the network's input in pixels."""
     fit: Literal["letterbox", "stretch"] = "letterbox"
     """How a picture of another shape becomes the input: padded with grey, or stretched."""
+    reading: Literal["map", "memory", "stream"] = "map"
+    """How the store is read: mapped (cached by the system), copied into memory, or streamed through a shuffle buffer.
+    """
+    buffer_frames: int = 4096
+    """Frames of the shuffle buffer, for reading: stream."""
     flip: float = 0.5
     """Probability of a horizontal flip."""
     channel_permutation: float = 0.25
     """Probability of a random permutation of the colour channels."""
+    color_jitter: float = 0.0
+    """Largest change of brightness, contrast and saturation, as a share; 0 leaves them."""
+    crop: float = 1.0
+    """Smallest share of height and width that a random crop keeps; depth shrinks by its enlargement. 1: no crops."""
+    erase: float = 0.0
+    """Probability that a rectangle of the picture (not of its depth) is hidden."""
 
     def __post_init__(self) -> None:
         _require(0 < self.validation_share < 1, "data.validation_share", "between 0 and 1", self.validation_share)
@@ -64,6 +75,10 @@ class DataOptions:
         _require(
             0 <= self.channel_permutation <= 1, "data.channel_permutation", "a probability", self.channel_permutation
         )
+        _require(self.buffer_frames >= 1, "data.buffer_frames", "at least 1", self.buffer_frames)
+        _require(0 <= self.color_jitter <= 1, "data.color_jitter", "between 0 and 1", self.color_jitter)
+        _require(0 < self.crop <= 1, "data.crop", "above 0, at most 1", self.crop)
+        _require(0 <= self.erase <= 1, "data.erase", "a probability", self.erase)
         _require(self.depth_unit_m is None or self.depth_unit_m > 0, "data.depth_unit_m", "positive", self.depth_unit_m)
 
 

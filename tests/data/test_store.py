@@ -2,18 +2,25 @@
 
 import errno
 import io
+import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from rich.console import Console
 
-from leadline.data import store as store_module
+from leadline.cli import main
+from leadline.data import prepare as prepare_module
 from leadline.data.depth_code import DepthCode
 from leadline.data.frames import load_store
+from leadline.data.prepare import frame_bytes, prepare
+from leadline.data.sample import fingerprint
+from leadline.data.sources.catalog import open_source
 from leadline.data.sources.scene_folders import SceneFolders
-from leadline.data.store import open_store, prepare
+from leadline.data.sources.stored_frames import StoredFrames
+from leadline.data.store import open_store
 from leadline.depth.framing import Framing
 from leadline.errors import InputError, OutputError, UsageError
 from leadline.options import DataOptions
@@ -29,7 +36,7 @@ def root(tmp_path, write_scenes, monkeypatch) -> Path:
 
 @pytest.fixture
 def small_shards(monkeypatch):
-    monkeypatch.setattr(store_module, "SHARD_FRAMES", 2)
+    monkeypatch.setattr(prepare_module, "SHARD_FRAMES", 2)
 
 
 def prepared(root: Path, folder: Path, **options):
@@ -60,7 +67,7 @@ def test_a_batch_is_what_framing_makes_of_the_source(root, tmp_path, small_shard
     for place, index in enumerate(indices):
         frame = store.frames[index].frame
         sample = source.read(frame)
-        np.testing.assert_array_equal(color[place], framing.image(sample.image))
+        np.testing.assert_array_equal(color[place].transpose(1, 2, 0), framing.image(sample.image))
         np.testing.assert_allclose(CODE.metres(levels[place]), framing.depth(sample.depth_m), atol=0.00051)
     assert store.positions() == {stored.frame.identity: i for i, stored in enumerate(store.frames)}
     assert [stored.frame for stored in store.frames] == list(source.frames)
@@ -162,14 +169,14 @@ def test_a_full_disk_is_said_and_leaves_nothing_half(root, tmp_path, small_shard
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         save(path, array)
 
-    monkeypatch.setattr(store_module.np, "save", full)
+    monkeypatch.setattr(prepare_module.np, "save", full)
     with pytest.raises(OutputError, match="no space left"):
         prepared(root, folder)
     monkeypatch.undo()
     assert sorted(path.name for path in folder.iterdir()) == [
         "color-00000.npy", "color-00001.npy", "depth-00000.npy", "plan.json", "shard-00000.json",
     ]  # fmt: skip
-    monkeypatch.setattr(store_module, "SHARD_FRAMES", 2)
+    monkeypatch.setattr(prepare_module, "SHARD_FRAMES", 2)
     assert open_store(folder) is None
     assert len(prepared(root, folder)) == 6
 
@@ -198,3 +205,77 @@ def test_far_depth_is_stored_by_its_logarithm(root):
 def test_no_root_is_said():
     with pytest.raises(UsageError, match=r"--data\.root"):
         load_store(DataOptions(), max_depth_m=10.0, console=Console(quiet=True))
+
+
+def test_a_source_whose_files_changed_in_place_is_prepared_anew(root):
+    first, _, _ = loaded(root)
+    depth = sorted(root.glob("*/depth/*.png"))[0]
+    later_ns = depth.stat().st_mtime_ns + 2_000_000_000
+    os.utime(depth, ns=(later_ns, later_ns))
+    second, _, said = loaded(root)
+    assert "preparing 6 frames once" in said
+    assert second.folder != first.folder
+    with pytest.raises(InputError, match=r"differs in: modified_ns"):
+        loaded(root, store=first.folder)
+
+
+def test_a_store_is_a_source_with_the_same_fingerprint(root, tmp_path):
+    store = prepared(root, tmp_path / "store")
+    original, source = SceneFolders(root), StoredFrames(tmp_path / "store")
+    assert fingerprint(source.frames) == fingerprint(original.frames)
+    for index, frame in enumerate(source.frames):
+        sample = source.read(frame)
+        np.testing.assert_array_equal(sample.image, FRAMING.image(original.read(frame).image))
+        np.testing.assert_array_equal(sample.depth_m, CODE.metres(store.gather([index])[1][0]))
+
+
+def test_a_training_reads_a_store_without_its_source(root, tmp_path, monkeypatch):
+    prepared(root, tmp_path / "store")
+    shutil.rmtree(root)
+    store, frames, said = loaded(tmp_path / "store")
+    assert store.folder == tmp_path / "store"
+    assert (len(frames), said) == (6, "")
+    smaller = DataOptions(root=tmp_path / "store", height=32, width=32)
+    resized, _ = load_store(smaller, max_depth_m=10.0, console=Console(quiet=True))
+    assert resized.gather([0])[0].shape == (1, 3, 32, 32)
+
+
+def test_an_unfinished_store_is_no_source(root, tmp_path):
+    prepared(root, tmp_path / "store")
+    (tmp_path / "store" / "index.json").unlink()
+    with pytest.raises(InputError, match="data prepare again"):
+        open_source(tmp_path / "store")
+
+
+def test_cameras_follow_the_resizing(tmp_path, write_scenes):
+    root = write_scenes(tmp_path / "frames", rooms=1, frames=1)
+    camera = {"intrinsics": {"fx": 60, "fy": 60, "cx": 31.5, "cy": 23.5}, "rgb_size": [64, 48]}
+    (root / "scene-0" / "scene.json").write_text(json.dumps(camera))
+    store = prepared(root, tmp_path / "store", framing=Framing(height=24, width=40))
+    found = store.frames[0].camera
+    assert (found.fx_px, found.fy_px) == (30, 30)
+    assert (found.cx_px, found.cy_px) == (15.5 + 4, 11.5)  # 32 columns in the middle of 40
+    assert (found.width, found.height) == (40, 24)
+
+
+def test_a_disk_that_is_too_small_is_said_before_the_work(root, tmp_path, monkeypatch):
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(prepare_module.shutil, "disk_usage", lambda _folder: usage._replace(free=1000))
+    monkeypatch.setattr(SceneFolders, "read", lambda self, frame: pytest.fail("a frame is read"))
+    with pytest.raises(OutputError, match="no space left for the store"):
+        prepared(root, tmp_path / "store")
+
+
+def test_a_frame_takes_as_many_bytes_as_said(root, tmp_path):
+    prepared(root, tmp_path / "store")
+    on_disk = sum(path.stat().st_size - 128 for path in (tmp_path / "store").glob("*.npy"))  # but for their headers
+    assert on_disk == 6 * frame_bytes(FRAMING)
+
+
+def test_the_verb_prepares_and_says_how_to_train(root, tmp_path, capsys):
+    words = ["data", "prepare", str(root), "--out", str(tmp_path / "store"), "--size", "32x40", "--workers", "1"]
+    assert main(words) == 0
+    assert "6 frames of 32x40" in capsys.readouterr().out
+    assert main([*words[:-4], "--size", "tall"]) == 2
+    assert main(["data", "prepare", str(tmp_path / "gone"), "--out", str(tmp_path / "other")]) == 3
+    assert len(open_store(tmp_path / "store")) == 6

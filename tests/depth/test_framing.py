@@ -1,12 +1,14 @@
 """Pictures into the network's frame, depth beside them, and predictions back out."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leadline.depth.camera import Camera
-from leadline.depth.framing import PAD_VALUE, Framing
+from leadline.depth.framing import PAD_VALUE, Framing, median_under
 
 framings = st.builds(
     Framing, height=st.integers(8, 60), width=st.integers(8, 60), fit=st.sampled_from(("letterbox", "stretch"))
@@ -108,16 +110,33 @@ def test_a_full_map_fills_the_frame_and_an_empty_one_stays_empty(framing, height
 
 @modest
 @given(framings, sides, sides, st.data())
-def test_holes_stay_where_they_were(framing, height, width, data):
+def test_a_hole_is_where_nothing_under_the_pixel_was_measured(framing, height, width, data):
     depth_m = np.full((height, width), 2, np.float32)
     depth_m[: data.draw(st.integers(0, height)), : data.draw(st.integers(0, width))] = 0
     framed = inside(framing, framing.depth(depth_m), height=height, width=width)
+    tall, wide = height / framed.shape[0], width / framed.shape[1]
     for row in range(framed.shape[0]):
         for column in range(0, framed.shape[1], 5):
-            # The measurement under the centre of the pixel, by another way of counting.
-            y = int((row + 0.5) * height / framed.shape[0] + 1e-9)
-            x = int((column + 0.5) * width / framed.shape[1] + 1e-9)
-            assert framed[row, column] == depth_m[y, x]
+            # All old pixels that the new one touches, however little.
+            top, bottom = int(row * tall + 1e-9), math.ceil((row + 1) * tall - 1e-9)
+            left, right = int(column * wide + 1e-9), math.ceil((column + 1) * wide - 1e-9)
+            touched = depth_m[top:bottom, left:right]
+            assert framed[row, column] in touched
+
+
+def test_a_shrunk_edge_is_foreground_or_background_and_noise_is_outvoted():
+    depth_m = np.full((240, 320), 1, np.float32)
+    depth_m[:, 161:] = 6
+    depth_m[::3, ::3] += 0.5  # one measurement in nine is wrong
+    shrunk = Framing(height=80, width=107, fit="stretch").depth(depth_m)
+    assert set(np.unique(shrunk)) <= {1.0, 6.0}
+
+
+def test_sparse_measurements_survive_shrinking():
+    depth_m = np.zeros((240, 320), np.float32)
+    depth_m[2::4, 2::4] = 3  # one pixel in sixteen, as a LiDAR's
+    shrunk = Framing(height=60, width=80).depth(depth_m)
+    assert (shrunk == 3).all()
 
 
 def test_depth_of_another_resolution_lands_on_its_picture():
@@ -180,3 +199,17 @@ def test_the_camera_sees_a_point_where_the_picture_shows_it(framing, height, wid
     ray_y = (share_y * height - 0.5 - camera.cy_px) / camera.fy_px
     assert framed.fx_px * ray_x + framed.cx_px == pytest.approx(place.left + share_x * place.width - 0.5, abs=1e-6)
     assert framed.fy_px * ray_y + framed.cy_px == pytest.approx(place.top + share_y * place.height - 0.5, abs=1e-6)
+
+
+@modest
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 4), st.integers(1, 4), st.integers(0, 2**32 - 1))
+def test_shrinking_by_whole_numbers_takes_the_lower_median_of_each_block(height, width, rows, columns, seed):
+    generator = np.random.default_rng(seed)
+    depth_m = generator.uniform(0.5, 9, (height * rows, width * columns)).astype(np.float32)
+    depth_m[generator.random(depth_m.shape) < 0.4] = 0
+    shrunk = median_under(depth_m, height=height, width=width)
+    for row in range(height):
+        for column in range(width):
+            block = depth_m[row * rows : (row + 1) * rows, column * columns : (column + 1) * columns]
+            measured = sorted(block[block > 0])
+            assert shrunk[row, column] == (measured[(len(measured) - 1) // 2] if measured else 0)

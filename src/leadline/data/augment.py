@@ -1,51 +1,158 @@
-"""The paper's augmentations, on whole batches on the device: mirror image, permutation of the colour channels."""
+"""What a frame may turn into each time it is seen; on whole batches, on the device, each change where it is cheapest.
+
+Mirror images and permutations of the colour channels (the paper's) move bytes; the rest computes with floats. What
+happens to a frame is a function of (seed, epoch, frame), whatever batch it is in.
+"""
 
 import itertools
+from collections.abc import Callable
+from enum import IntEnum, auto
+from functools import partial
+from math import sqrt
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int16, UInt8
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
-from leadline.data.randomness import uniform
+from leadline.options import DataOptions
 
-_PERMUTATIONS = torch.tensor(list(itertools.permutations(range(3))))
-_FLIP, _PERMUTE, _WHICH = range(3)
+Draw = Callable[[int], NDArray[np.float64]]
+"""A number of Drawn -> one value in [0, 1) for each frame of the batch."""
 
 
-def augment(
-    image: Float[Tensor, "b 3 h w"],
-    depth_m: Float[Tensor, "b 1 h w"],
-    *,
-    frames: NDArray[np.int64],
-    seed: int,
-    epoch: int,
-    flip: float,
-    channel_permutation: float,
-) -> tuple[Float[Tensor, "b 3 h w"], Float[Tensor, "b 1 h w"]]:
-    """Mirror some frames, and permute the colours of some.
+class Drawn(IntEnum):
+    """What a random number decides; the values are part of what a seed means."""
+
+    FLIP = 0
+    PERMUTE = auto()
+    PERMUTATION = auto()
+    BRIGHTNESS = auto()
+    CONTRAST = auto()
+    SATURATION = auto()
+    CROP_SHARE = auto()
+    CROP_TOP = auto()
+    CROP_LEFT = auto()
+    ERASE = auto()
+    ERASE_HEIGHT = auto()
+    ERASE_WIDTH = auto()
+    ERASE_TOP = auto()
+    ERASE_LEFT = auto()
+
+
+def augment_bytes(
+    color: UInt8[Tensor, "b 3 h w"], levels: Int16[Tensor, "b h w"], draw: Draw, options: DataOptions
+) -> None:
+    """Mirror some frames and permute the colours of some, in place.
+
+    Args:
+        color: RGB.
+        levels: of the depth code, seen as int16; 0 is a hole, so the mask goes wherever the depth goes.
+        draw: the random numbers.
+        options: `flip`, and `channel_permutation`: the probability of one of the six permutations (one of which changes
+            nothing), as in DenseDepth.
+    """
+    mirrored = np.flatnonzero(draw(Drawn.FLIP) < options.flip)
+    _change(color, mirrored, lambda frames: frames.flip(-1))
+    _change(levels, mirrored, lambda frames: frames.flip(-1))
+    permuted = draw(Drawn.PERMUTE) < options.channel_permutation
+    which = np.where(permuted, (draw(Drawn.PERMUTATION) * len(_PERMUTATIONS)).astype(np.int64), 0)
+    for number in range(1, len(_PERMUTATIONS)):
+        _change(color, np.flatnonzero(which == number), partial(_permuted, number=number))
+
+
+def augment_floats(
+    image: Float[Tensor, "b 3 h w"], depth_m: Float[Tensor, "b 1 h w"], draw: Draw, options: DataOptions
+) -> None:
+    """Jitter colours, crop and rescale, erase rectangles; in place.
 
     Args:
         image: RGB in [0, 1].
-        depth_m: metres, 0 in holes; so the mask goes wherever the depth goes.
-        frames: (b,) what each frame's draw depends on, beside seed and epoch.
-        seed: of the run.
-        epoch: of the pass over the data.
-        flip: probability of a mirror image.
-        channel_permutation: probability of one of the six permutations (one of which changes nothing), as DenseDepth.
-
-    Returns:
-        New images and depths; the given ones are left as they are.
+        depth_m: metres, 0 in holes.
+        draw: the random numbers.
+        options: `color_jitter`, `crop`, `erase`; 0, 1 and 0 change nothing.
     """
-    mirrored = uniform(frames, seed=seed, epoch=epoch, draw=_FLIP) < flip
-    if mirrored.any():
-        where = torch.from_numpy(mirrored).to(image.device)[:, None, None, None]
-        image = torch.where(where, image.flip(-1), image)
-        depth_m = torch.where(where, depth_m.flip(-1), depth_m)
-    permuted = uniform(frames, seed=seed, epoch=epoch, draw=_PERMUTE) < channel_permutation
-    if permuted.any():
-        which = (uniform(frames, seed=seed, epoch=epoch, draw=_WHICH) * 6).astype(np.int64)
-        channels = _PERMUTATIONS[torch.from_numpy(np.where(permuted, which, 0))].to(image.device)
-        image = torch.take_along_dim(image, channels[:, :, None, None], dim=1)
-    return image, depth_m
+    if options.color_jitter > 0:
+        jitter_colors(image, draw, options.color_jitter)
+    if options.crop < 1:
+        crop_and_rescale(image, depth_m, draw, options.crop)
+    if options.erase > 0:
+        erase_rectangles(image, draw, options.erase)
+
+
+def jitter_colors(image: Float[Tensor, "b 3 h w"], draw: Draw, strength: float) -> None:
+    """Scale brightness, contrast (about the frame's mean grey) and saturation by 1 - strength to 1 + strength."""
+
+    def factor(drawn: Drawn) -> Tensor:
+        factors = 1 + strength * (2 * draw(drawn) - 1)
+        return torch.from_numpy(factors).to(image)[:, None, None, None]
+
+    image *= factor(Drawn.BRIGHTNESS)
+    mean = _grey(image).mean(dim=(2, 3), keepdim=True)
+    image.sub_(mean).mul_(factor(Drawn.CONTRAST)).add_(mean)
+    grey = _grey(image)
+    image.sub_(grey).mul_(factor(Drawn.SATURATION)).add_(grey).clamp_(0, 1)
+
+
+def crop_and_rescale(
+    image: Float[Tensor, "b 3 h w"], depth_m: Float[Tensor, "b 1 h w"], draw: Draw, smallest: float
+) -> None:
+    """Enlarge a part of each frame to the whole, and bring its depth nearer by as much.
+
+    A part that is enlarged twice looks as if taken with twice the focal length. The camera as it was would take the
+    same picture at half of the distance: so depth is divided by the enlargement, and stays metric truth for one camera
+    (the canonical camera of Metric3D; Yin et al., 2023, section 3.1).
+
+    Args:
+        image: RGB in [0, 1]; the part is enlarged bilinearly.
+        depth_m: metres, 0 in holes; nothing is interpolated.
+        draw: the random numbers.
+        smallest: share of height and width that is kept at least, in (0, 1].
+    """
+    height, width = image.shape[-2:]
+    shares = 1 - (1 - smallest) * draw(Drawn.CROP_SHARE)
+    for at, (share, down, right) in enumerate(zip(shares, draw(Drawn.CROP_TOP), draw(Drawn.CROP_LEFT), strict=True)):
+        inner_height, inner_width = max(1, round(height * share)), max(1, round(width * share))
+        top, left = int(down * (height - inner_height + 1)), int(right * (width - inner_width + 1))
+        part = (slice(at, at + 1), slice(None), slice(top, top + inner_height), slice(left, left + inner_width))
+        enlargement = sqrt(height / inner_height * width / inner_width)
+        image[at] = nn.functional.interpolate(image[part], (height, width), mode="bilinear")[0]
+        depth_m[at] = nn.functional.interpolate(depth_m[part], (height, width), mode="nearest-exact")[0] / enlargement
+
+
+def erase_rectangles(image: Float[Tensor, "b 3 h w"], draw: Draw, probability: float) -> None:
+    """Hide a rectangle of some frames under their mean colour; the depth stays, to be told from what is around.
+
+    Sides are 15 to 45 % of the picture's (area 2 to 20 %, as in Zhong et al., 2017).
+    """
+    height, width = image.shape[-2:]
+    tall, wide = (0.15 + 0.3 * draw(side) for side in (Drawn.ERASE_HEIGHT, Drawn.ERASE_WIDTH))
+    down, right = draw(Drawn.ERASE_TOP), draw(Drawn.ERASE_LEFT)
+    for at in np.flatnonzero(draw(Drawn.ERASE) < probability):
+        inner_height, inner_width = max(1, round(height * tall[at])), max(1, round(width * wide[at]))
+        top, left = int(down[at] * (height - inner_height + 1)), int(right[at] * (width - inner_width + 1))
+        mean = image[at].mean(dim=(1, 2), keepdim=True)
+        image[at, :, top : top + inner_height, left : left + inner_width] = mean
+
+
+def _change(batch: Tensor, rows: NDArray[np.int64], change: Callable[[Tensor], Tensor]) -> None:
+    if batch.device.type == "cpu":
+        # One by one: an indexed assignment goes byte by byte there, twenty times as slow.
+        for row in rows:
+            batch[row] = change(batch[row])
+    elif len(rows):
+        where = torch.from_numpy(rows).to(batch.device)
+        batch[where] = change(batch[where])
+
+
+def _permuted(frames: Tensor, *, number: int) -> Tensor:
+    return frames[..., _PERMUTATIONS[number], :, :]
+
+
+def _grey(image: Tensor) -> Tensor:
+    weights = image.new_tensor([0.299, 0.587, 0.114])  # ITU-R BT.601
+    return (image * weights[:, None, None]).sum(dim=1, keepdim=True)
+
+
+_PERMUTATIONS = [list(order) for order in itertools.permutations(range(3))]

@@ -1,23 +1,13 @@
 """Random numbers without a state: a function of what they are for.
 
-The order of an epoch is a function of (seed, epoch), the augmentation of a frame one of (seed, epoch, frame). So the
-number of workers does not matter, and a resumed run needs no saved generator.
+The augmentation of a frame is a function of (seed, epoch, frame). So neither the number of processes nor the company of
+a frame in its batch matters, and a resumed run needs no saved generator.
 """
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-
-
-def epoch_order(count: int, *, seed: int, epoch: int) -> NDArray[np.int64]:
-    """A permutation of range(count).
-
-    Example:
-        >>> sorted(epoch_order(4, seed=0, epoch=7).tolist())
-        [0, 1, 2, 3]
-    """
-    return np.random.default_rng([seed, epoch]).permutation(count)
 
 
 def uniform(frames: NDArray[np.int64], *, seed: int, epoch: int, draw: int) -> NDArray[np.float64]:

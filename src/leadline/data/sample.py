@@ -19,7 +19,8 @@ from leadline.errors import InputError
 class Frame:
     """A frame as its source lists it, before anything is opened.
 
-    `subset` is the part of an official split ("train" or "test") that the frame belongs to, or None.
+    `subset` is the part of an official split ("train" or "test") that the frame belongs to, or None. `modified_ns` is
+    when the younger of its files was last changed, 0 where files do not tell.
     """
 
     scene: str
@@ -27,6 +28,7 @@ class Frame:
     room: str
     size_bytes: int
     subset: Literal["train", "test"] | None = None
+    modified_ns: int = 0
 
     @property
     def identity(self) -> str:
@@ -100,6 +102,11 @@ def fingerprint(frames: Sequence[Frame]) -> str:
     """
     lines = sorted(f"{frame.identity}\t{frame.room}\t{frame.subset}\t{frame.size_bytes}" for frame in frames)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def modified_ns(frames: Sequence[Frame]) -> int:
+    """When the youngest file was last changed; a store older than that is not of these frames any more."""
+    return max((frame.modified_ns for frame in frames), default=0)
 
 
 def _check_same_view(frame: Frame, image_shape: tuple[int, ...], depth_shape: tuple[int, ...]) -> None:

@@ -1,34 +1,34 @@
-"""Frames prepared once: decoded, resized and checked, in memory-mapped arrays that batches are sliced from.
+"""Prepared frames: memory-mapped arrays that batches are sliced from. `data/prepare.py` writes them.
 
 STORE/
-  plan.json               what is being prepared: fingerprint, size, depth code
-  color-00000.npy         (n, height, width, 3) uint8, RGB
+  plan.json               what is prepared: fingerprint and age of the source, size, depth code
+  color-00000.npy         (n, 3, height, width) uint8, RGB
   depth-00000.npy         (n, height, width) uint16, levels of the depth code, 0 = hole
   shard-00000.json        the frames of this shard and their cameras; written last, so that it vouches for the arrays
   index.json              the shards; written last of all, so that it vouches for the store
+
+Colours lie in planes, because whole planes are what mirroring, permuting and turning into floats go through quickest.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+import mmap
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from leadline.atomic import atomic_write
 from leadline.data.depth_code import DepthCode
-from leadline.data.sample import Frame, Source, fingerprint
+from leadline.data.sample import Frame
 from leadline.depth.camera import Camera
 from leadline.depth.framing import Framing
 from leadline.errors import InputError
 
-SHARD_FRAMES = 512
-STORE_FORMAT = 1
+STORE_FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,14 @@ class StoredFrame:
 
 
 class Store:
-    """Prepared frames, memory-mapped; made by `prepare`, opened by `open_store`.
+    """Prepared frames; made by `prepare`, opened by `open_store`.
 
     Attributes:
         frames: in the order of the arrays.
         framing: size of the arrays, and how pictures were fitted into it.
         code: what the levels of depth mean.
         fingerprint: of the source.
+        modified_ns: when the source's youngest file was last changed.
         left_out: why frames of the source are not here, by identity.
     """
 
@@ -55,6 +56,7 @@ class Store:
         self.framing = Framing(**plan["framing"])
         self.code = DepthCode(**plan["code"])
         self.fingerprint: str = plan["fingerprint"]
+        self.modified_ns: int = plan["modified_ns"]
         self.frames = [_stored_frame(entry) for shard in shards for entry in shard["frames"]]
         self.left_out: dict[str, str] = {name: why for shard in shards for name, why in shard["left_out"].items()}
         counts = [len(shard["frames"]) for shard in shards]
@@ -65,21 +67,41 @@ class Store:
     def __len__(self) -> int:
         return len(self.frames)
 
-    def gather(self, indices: Sequence[int] | NDArray[np.int64]) -> tuple[NDArray[np.uint8], NDArray[np.uint16]]:
+    def gather(
+        self,
+        indices: Sequence[int] | NDArray[np.int64],
+        *,
+        color: NDArray[np.uint8] | None = None,
+        levels: NDArray[np.uint16] | None = None,
+    ) -> tuple[NDArray[np.uint8], NDArray[np.uint16]]:
         """A batch, copied out of the memory map.
 
+        Args:
+            indices: n of them, in any order.
+            color: where to put the colours; new memory when None.
+            levels: where to put the depth; new memory when None.
+
         Returns:
-            Colour (n, height, width, 3) uint8 RGB, and depth (n, height, width) uint16 levels of `code`.
+            Colour (n, 3, height, width) uint8 RGB, and depth (n, height, width) uint16 levels of `code`.
         """
-        height, width = self.framing.height, self.framing.width
-        color = np.empty((len(indices), height, width, 3), np.uint8)
-        levels = np.empty((len(indices), height, width), np.uint16)
-        for place, index in enumerate(indices):
-            shard = int(np.searchsorted(self._starts, index, side="right")) - 1
-            row = index - int(self._starts[shard])
+        size = self.framing.height, self.framing.width
+        color = np.empty((len(indices), 3, *size), np.uint8) if color is None else color
+        levels = np.empty((len(indices), *size), np.uint16) if levels is None else levels
+        for place, (shard, row) in enumerate(self._places(indices)):
             color[place] = self._color[shard][row]
             levels[place] = self._depth[shard][row]
         return color, levels
+
+    def read_ahead(self, indices: NDArray[np.int64]) -> None:
+        """Tell the system which frames are read next; it fetches them in the background, where it can."""
+        for shard, row in self._places(np.sort(indices)):
+            for arrays in (self._color, self._depth):
+                _will_need(arrays[shard], row)
+
+    def into_memory(self) -> None:
+        """Copy all frames into memory, once; for storage that is slow, or a map that others push out."""
+        self._color = [np.array(array) for array in self._color]
+        self._depth = [np.array(array) for array in self._depth]
 
     def positions(self) -> dict[str, int]:
         """Index of each frame by its identity."""
@@ -98,52 +120,11 @@ class Store:
         middle = int(np.searchsorted(np.cumsum(counts), (counts.sum() + 1) // 2))
         return float(self.code.table()[middle])
 
-
-def prepare(
-    source: Source,
-    folder: Path,
-    *,
-    framing: Framing,
-    code: DepthCode,
-    workers: int,
-    skip_bad_frames: bool = False,
-    advance: Callable[[int], None] = lambda _frames: None,
-) -> Store:
-    """Write a store of all frames of a source, or go on with one whose preparation was interrupted.
-
-    Args:
-        source: where the frames are.
-        folder: of the store; made when it is missing.
-        framing: size of the arrays.
-        code: of the depth.
-        workers: threads that decode.
-        skip_bad_frames: leave unusable frames out, and say why in `left_out`.
-        advance: called with the number of frames done since the last call.
-
-    Raises:
-        InputError: frames that cannot be used (the first ten are named), or a folder that holds another store.
-        OutputError: no space or no permission; what is there stays usable to go on with.
-    """
-    plan = {
-        "format": STORE_FORMAT,
-        "fingerprint": fingerprint(source.frames),
-        "framing": asdict(framing),
-        "code": asdict(code),
-        "shard_frames": SHARD_FRAMES,
-    }
-    _begin(folder, plan)
-    groups = [source.frames[start : start + SHARD_FRAMES] for start in range(0, len(source.frames), SHARD_FRAMES)]
-    shards = []
-    with ThreadPoolExecutor(workers) as pool:
-        for number, frames in enumerate(groups):
-            shard = _read_json(folder / f"shard-{number:05}.json")
-            if shard is None:
-                shard = _write_shard(source, frames, folder, number, plan, pool, skip_bad_frames, advance)
-            else:
-                advance(len(frames))
-            shards.append(shard)
-    _write_json(folder / "index.json", {"shards": len(shards)})
-    return Store(folder, plan, shards)
+    def _places(self, indices: Sequence[int] | NDArray[np.int64]) -> list[tuple[int, int]]:
+        """Shard and row of each frame."""
+        wanted = np.asarray(indices, np.int64)
+        shards = np.searchsorted(self._starts, wanted, side="right") - 1
+        return list(zip(shards.tolist(), (wanted - self._starts[shards]).tolist(), strict=True))
 
 
 def open_store(folder: Path) -> Store | None:
@@ -152,79 +133,13 @@ def open_store(folder: Path) -> Store | None:
     Raises:
         InputError: it is damaged.
     """
-    plan, index = _read_json(folder / "plan.json"), _read_json(folder / "index.json")
+    plan, index = read_json(folder / "plan.json"), read_json(folder / "index.json")
     if plan is None or index is None:
         return None
-    shards = [_read_json(folder / f"shard-{number:05}.json") for number in range(index["shards"])]
+    shards = [read_json(folder / f"shard-{number:05}.json") for number in range(index["shards"])]
     if None in shards or plan.get("format") != STORE_FORMAT:
         raise InputError(f"{folder}: the store is damaged or of another version; delete the folder and prepare it anew")
     return Store(folder, plan, [shard for shard in shards if shard is not None])
-
-
-def _begin(folder: Path, plan: dict[str, Any]) -> None:
-    earlier = _read_json(folder / "plan.json")
-    if earlier is None:
-        _write_json(folder / "plan.json", plan)
-    elif earlier != plan:
-        changed = ", ".join(key for key in plan if earlier.get(key) != plan[key])
-        raise InputError(
-            f"{folder}: holds a store of other frames or another size (differs in: {changed}); the source has changed, "
-            f"or the folder belongs to something else. Delete it, or choose another."
-        )
-
-
-def _write_shard(
-    source: Source,
-    frames: Sequence[Frame],
-    folder: Path,
-    number: int,
-    plan: dict[str, Any],
-    pool: ThreadPoolExecutor,
-    skip_bad_frames: bool,
-    advance: Callable[[int], None],
-) -> dict[str, Any]:
-    framing, code = Framing(**plan["framing"]), DepthCode(**plan["code"])
-
-    def read(frame: Frame) -> tuple[NDArray[np.uint8], NDArray[np.uint16], Camera | None] | str:
-        try:
-            sample = source.read(frame)
-        except InputError as error:
-            return str(error)
-        finally:
-            advance(1)
-        camera = None if sample.camera is None else framing.camera(sample.camera)
-        return framing.image(sample.image), code.levels(framing.depth(sample.depth_m)), camera
-
-    results = list(zip(frames, pool.map(read, frames), strict=True))
-    left_out = {frame.identity: result for frame, result in results if isinstance(result, str)}
-    if left_out and not skip_bad_frames:
-        raise InputError(_bad_frames(left_out, number))
-    good = [(frame, result) for frame, result in results if not isinstance(result, str)]
-    size = (len(good), framing.height, framing.width)
-    _write_array(folder / f"color-{number:05}.npy", [result[0] for _, result in good], (*size, 3), np.uint8)
-    _write_array(folder / f"depth-{number:05}.npy", [result[1] for _, result in good], size, np.uint16)
-    entries = [
-        {**asdict(frame), "camera": None if camera is None else asdict(camera)} for frame, (_, _, camera) in good
-    ]
-    shard = {"frames": entries, "left_out": left_out}
-    _write_json(folder / f"shard-{number:05}.json", shard)
-    return shard
-
-
-def _bad_frames(left_out: dict[str, str], number: int) -> str:
-    shown = "\n  ".join(list(left_out.values())[:10])
-    more = f"\n  and {len(left_out) - 10} more" if len(left_out) > 10 else ""
-    so_far = " so far" if number else ""
-    return (
-        f"{len(left_out)} frames cannot be used{so_far}:\n  {shown}{more}\n"
-        f"Mend or remove them, or leave them out with --data.skip-bad-frames."
-    )
-
-
-def _write_array(path: Path, rows: list[NDArray], shape: tuple[int, ...], kind: type) -> None:
-    array = np.stack(rows) if rows else np.zeros(shape, kind)
-    with atomic_write(path) as part:
-        np.save(part, array)
 
 
 def _mapped(path: Path) -> NDArray:
@@ -234,12 +149,18 @@ def _mapped(path: Path) -> NDArray:
         raise InputError(f"{path}: damaged ({error}); delete the store's folder and prepare it anew") from error
 
 
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    with atomic_write(path) as part:
-        part.write_text(json.dumps(content), encoding="utf-8")
+def _will_need(array: NDArray, row: int) -> None:
+    mapped: Any = array.base
+    if not (isinstance(mapped, mmap.mmap) and hasattr(mmap, "MADV_WILLNEED")):
+        return  # in memory already, or a system without the call
+    header_bytes = len(mapped) - array.nbytes
+    start = header_bytes + row * array.strides[0]
+    page = start - start % mmap.PAGESIZE
+    mapped.madvise(mmap.MADV_WILLNEED, page, start + array.strides[0] - page)
 
 
-def _read_json(path: Path) -> dict[str, Any] | None:
+def read_json(path: Path) -> dict[str, Any] | None:
+    """A JSON object of the store, or None when it was not written yet."""
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

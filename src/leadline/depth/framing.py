@@ -78,8 +78,8 @@ class Framing:
     def depth(self, depth_m: NDArray[np.float32]) -> NDArray[np.float32]:
         """Measured depth in the network's frame, of the same field of view as the picture but of any resolution.
 
-        Each pixel takes the one measurement under its centre: nothing is interpolated, so no value appears between
-        foreground and background and no hole is filled.
+        Each pixel takes one of the measurements that it covers, their lower median: nothing is interpolated, so no
+        value appears between foreground and background, and where nothing was measured there is a hole.
 
         Args:
             depth_m: (h, w) float32 metres, 0 where nothing was measured.
@@ -89,7 +89,7 @@ class Framing:
         """
         place = self.placement(height=depth_m.shape[0], width=depth_m.shape[1])
         framed = np.zeros((self.height, self.width), np.float32)
-        framed[place.top : place.top + place.height, place.left : place.left + place.width] = under_centres(
+        framed[place.top : place.top + place.height, place.left : place.left + place.width] = median_under(
             depth_m, height=place.height, width=place.width
         )
         return framed
@@ -140,3 +140,42 @@ def under_centres(depth_m: NDArray[np.float32], *, height: int, width: int) -> N
     rows = (np.arange(height) * 2 + 1) * depth_m.shape[0] // (2 * height)
     columns = (np.arange(width) * 2 + 1) * depth_m.shape[1] // (2 * width)
     return depth_m[rows[:, None], columns]
+
+
+def median_under(depth_m: NDArray[np.float32], *, height: int, width: int) -> NDArray[np.float32]:
+    """Measured depth at another resolution: each new pixel takes the lower median of the measurements that it covers.
+
+    Of pixels that cover very many, a grid of 4x4 is asked.
+
+    Args:
+        depth_m: (h, w) metres, 0 where nothing was measured.
+        height: of the new map.
+        width: of the new map.
+
+    Returns:
+        (height, width) metres; 0 where every covered measurement is missing.
+
+    Example:
+        >>> median_under(np.array([[1, 0, 0, 0], [5, 2, 0, 0]], np.float32), height=1, width=2)
+        array([[2., 0.]], dtype=float32)
+    """
+    rows, columns = (min(4, math.ceil(old / new)) for old, new in zip(depth_m.shape, (height, width), strict=True))
+    asked = under_centres(depth_m, height=height * rows, width=width * columns)
+    if rows * columns == 1:
+        return asked
+    covered = np.stack([asked[row::rows, column::columns] for row in range(rows) for column in range(columns)])
+    measured = covered > 0
+    ordered = _lower_half_sorted(np.where(measured, covered, np.float32(np.inf)))  # holes sort to the end
+    count = measured.sum(axis=0, keepdims=True)
+    median = np.take_along_axis(ordered, np.maximum(count - 1, 0) // 2, axis=0)
+    return np.where(count > 0, median, np.float32(0))[0]
+
+
+def _lower_half_sorted(planes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Sorts along the first axis as far as the middle, whole planes at a time: np.sort takes ten times as long here."""
+    for low in range((len(planes) + 1) // 2):
+        for high in range(low + 1, len(planes)):
+            smaller = np.minimum(planes[low], planes[high])
+            np.maximum(planes[low], planes[high], out=planes[high])
+            planes[low] = smaller
+    return planes

@@ -71,9 +71,7 @@ def run_epochs(
     for epoch in range(progress.epoch, recipe.optim.epochs):
         set_training_mode(learner.net, learner.bare.encoder, recipe.model)
         clock.resume()
-        for batch in data.train.shuffled(
-            epoch, start=progress.batch, flip=recipe.data.flip, channel_permutation=recipe.data.channel_permutation
-        ):
+        for batch in data.train.shuffled(epoch, start=progress.batch, options=recipe.data):
             clock.got_data()
             loss = take_step(
                 fabric,

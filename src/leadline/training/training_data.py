@@ -62,16 +62,19 @@ def load_training_data(plan: Plan, fabric: Fabric, console: Console) -> Training
         begin_folder(plan)
         write_split(split_file, split)
     positions = store.positions()
+    if recipe.data.reading == "memory":
+        store.into_memory()
 
     def batches(identities: tuple[str, ...]) -> Batches:
         return Batches(
             store,
-            [positions[identity] for identity in identities],
+            sorted(positions[identity] for identity in identities),
             batch_size=recipe.optim.batch_size,
             device=fabric.device,
             seed=recipe.run.seed,
             rank=fabric.global_rank,
             world=fabric.world_size,
+            buffer_frames=recipe.data.buffer_frames if recipe.data.reading == "stream" else 0,
         )
 
     train, validation = batches(split.train), batches(split.validation)

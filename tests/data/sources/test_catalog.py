@@ -9,8 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from leadline.data.depth_code import DepthCode
+from leadline.data.prepare import prepare
 from leadline.data.sample import fingerprint
 from leadline.data.sources.catalog import LAYOUTS, SOURCES, open_source
+from leadline.data.sources.scene_folders import SceneFolders
+from leadline.depth.framing import Framing
 from leadline.errors import InputError, UsageError
 
 MILLIMETRES = np.random.default_rng(0).integers(800, 4000, (24, 32)).astype(np.uint16)
@@ -66,12 +70,22 @@ def write_labeled(root: Path) -> Path:
     return root
 
 
+def write_store(root: Path) -> Path:
+    scenes = SceneFolders(write_scenes(root.with_name("scenes")))
+    prepare(scenes, root, framing=Framing(height=24, width=32), code=DepthCode(), workers=1)
+    return root
+
+
 WRITERS = {
+    "store": write_store,
     "scenes": write_scenes,
     "paired": write_paired,
     "densedepth-nyu": write_densedepth,
     "nyu-labeled": write_labeled,
 }
+
+UNITS_M = {"scenes": 0.001, "paired": 0.001, "densedepth-nyu": 10 / 255, "nyu-labeled": 1.0}
+"""Of the kinds whose files do not say their own."""
 
 every_kind = pytest.mark.parametrize("kind", SOURCES)
 
@@ -141,15 +155,14 @@ def test_listing_opens_no_picture(kind, root, monkeypatch):
     assert open_source(root, kind=kind).frames
 
 
-@every_kind
+@pytest.mark.parametrize("kind", UNITS_M)
 def test_the_unit_can_be_overridden(kind, root):
-    step_m = {"scenes": 0.001, "paired": 0.001, "densedepth-nyu": 10 / 255, "nyu-labeled": 1.0}[kind]
-    natural, doubled = open_source(root), open_source(root, depth_unit_m=2 * step_m)
+    natural, doubled = open_source(root), open_source(root, depth_unit_m=2 * UNITS_M[kind])
     frame = natural.frames[0]
     np.testing.assert_allclose(doubled.read(frame).depth_m, natural.read(frame).depth_m * 2, rtol=1e-6)
 
 
-@every_kind
+@pytest.mark.parametrize("kind", UNITS_M)
 def test_a_unit_that_cannot_be_meant_is_refused(kind, root):
     source = open_source(root, depth_unit_m=500.0)
     with pytest.raises(InputError, match="median depth"):
@@ -208,3 +221,8 @@ def test_an_unknown_kind_is_answered_with_its_neighbour(tmp_path):
 def test_a_unit_that_is_not_positive_is_refused(tmp_path, unit_m):
     with pytest.raises(UsageError, match="positive"):
         open_source(tmp_path, depth_unit_m=unit_m)
+
+
+def test_a_store_takes_no_unit(tmp_path):
+    with pytest.raises(UsageError, match="knows its metres"):
+        open_source(write_store(tmp_path / "data-set"), depth_unit_m=0.001)

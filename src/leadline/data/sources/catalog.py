@@ -11,9 +11,11 @@ from leadline.data.sources.densedepth_nyu import DenseDepthNyu
 from leadline.data.sources.nyu_labeled import NyuLabeled
 from leadline.data.sources.paired_folders import PairedFolders
 from leadline.data.sources.scene_folders import SceneFolders
+from leadline.data.sources.stored_frames import StoredFrames
 from leadline.errors import InputError, UsageError, did_you_mean
 
 SOURCES: dict[str, type[Source]] = {
+    "store": StoredFrames,
     "scenes": SceneFolders,
     "paired": PairedFolders,
     "densedepth-nyu": DenseDepthNyu,
@@ -21,6 +23,7 @@ SOURCES: dict[str, type[Source]] = {
 }
 
 LAYOUTS = {
+    "store": "plan.json, color-00000.npy, ... (what leadline data prepare writes)",
     "scenes": "<scene>/rgb/0001.jpg beside <scene>/depth/0001.png",
     "paired": "images/0001.jpg beside depth/0001.png (or images/train/..., images/val/...)",
     "densedepth-nyu": "nyu_data.zip, or a folder with data/nyu2_train.csv",

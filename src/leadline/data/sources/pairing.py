@@ -16,13 +16,15 @@ from leadline.errors import InputError
 class Pair:
     """The two files of a frame.
 
-    `stem` is their common path below the two folders, without suffix and with "/" between folders.
+    `stem` is their common path below the two folders, without suffix and with "/" between folders; `size_bytes` is of
+    both together, `modified_ns` when the younger was last changed.
     """
 
     stem: str
     color: Path
     depth: Path
     size_bytes: int
+    modified_ns: int
 
 
 @dataclass(frozen=True)
@@ -55,8 +57,10 @@ def pair_files(color_folder: Path, depth_folder: Path) -> tuple[list[Pair], list
             raise InputError(f"{color_folder}: two pictures are called {stem} ({names}); keep one of them")
     pairs = []
     for stem in sorted(colors.keys() & depths.keys()):
-        (color, color_bytes), (depth, depth_bytes) = colors[stem][0], min(depths[stem], key=_preference)
-        pairs.append(Pair(stem=stem, color=color, depth=depth, size_bytes=color_bytes + depth_bytes))
+        (color, of_color), (depth, of_depth) = colors[stem][0], min(depths[stem], key=_preference)
+        size_bytes = of_color.st_size + of_depth.st_size
+        changed_ns = max(of_color.st_mtime_ns, of_depth.st_mtime_ns)
+        pairs.append(Pair(stem=stem, color=color, depth=depth, size_bytes=size_bytes, modified_ns=changed_ns))
     lonely = [Lonely(colors[stem][0][0], "depth") for stem in sorted(colors.keys() - depths.keys())]
     lonely += [Lonely(depths[stem][0][0], "colour") for stem in sorted(depths.keys() - colors.keys())]
     return pairs, lonely
@@ -87,13 +91,13 @@ def check_paired(root: Path, pairs: Sequence[Pair], lonely: Sequence[Lonely]) ->
         )
 
 
-def _by_stem(folder: Path, suffixes: Sequence[str]) -> dict[str, list[tuple[Path, int]]]:
-    files: dict[str, list[tuple[Path, int]]] = {}
+def _by_stem(folder: Path, suffixes: Sequence[str]) -> dict[str, list[tuple[Path, os.stat_result]]]:
+    files: dict[str, list[tuple[Path, os.stat_result]]] = {}
     try:
-        for path, size_bytes in _files_below(folder):
+        for path, status in _files_below(folder):
             if path.suffix.lower() in suffixes:
                 stem = path.relative_to(folder).with_suffix("").as_posix()
-                files.setdefault(stem, []).append((path, size_bytes))
+                files.setdefault(stem, []).append((path, status))
     except FileNotFoundError:
         return {}
     except OSError as error:
@@ -101,7 +105,7 @@ def _by_stem(folder: Path, suffixes: Sequence[str]) -> dict[str, list[tuple[Path
     return files
 
 
-def _files_below(folder: Path) -> Iterator[tuple[Path, int]]:
+def _files_below(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.startswith("."):  # what desktops and unfinished copies leave behind
@@ -109,10 +113,10 @@ def _files_below(folder: Path) -> Iterator[tuple[Path, int]]:
             if entry.is_dir():
                 yield from _files_below(folder / entry.name)
             elif entry.is_file():
-                yield folder / entry.name, entry.stat().st_size
+                yield folder / entry.name, entry.stat()
 
 
-def _preference(file: tuple[Path, int]) -> int:
+def _preference(file: tuple[Path, os.stat_result]) -> int:
     return DEPTH_SUFFIXES.index(file[0].suffix.lower())
 
 

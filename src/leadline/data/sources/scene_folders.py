@@ -64,7 +64,13 @@ class SceneFolders:
             card = _read_card(folder / "scene.json")
             self._cards[scene] = card
             for pair in pairs:
-                frame = Frame(scene=scene, name=pair.stem, room=card.room or scene, size_bytes=pair.size_bytes)
+                frame = Frame(
+                    scene=scene,
+                    name=pair.stem,
+                    room=card.room or scene,
+                    size_bytes=pair.size_bytes,
+                    modified_ns=pair.modified_ns,
+                )
                 self._pairs[frame.identity] = pair
                 frames.append(frame)
         check_paired(self.root, list(self._pairs.values()), lonely)
