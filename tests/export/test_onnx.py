@@ -36,8 +36,8 @@ def exported(tmp_path_factory):
     folder = tmp_path_factory.mktemp("export")
     torch.manual_seed(0)
     net = DepthNet("yolov8n", codec="log", min_depth_m=0.2, max_depth_m=8.0)
-    torch.nn.init.normal_(net.head.conv.weight, std=1.0)
     net.head.start_at(2.0)
+    torch.nn.init.normal_(net.head.conv.weight, std=1.0)
     save_model(folder / "model.safetensors", net, CARD)
     programs = []
     export = torch.onnx.export

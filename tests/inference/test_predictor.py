@@ -32,8 +32,8 @@ def folder(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("models")
     torch.manual_seed(0)
     net = DepthNet("yolov8n")
-    torch.nn.init.normal_(net.head.conv.weight, std=3.0)
     net.head.start_at(3.0)
+    torch.nn.init.normal_(net.head.conv.weight, std=3.0)
     save_model(folder / "model.safetensors", net, CARD)
     export_onnx(folder / "model.safetensors", folder / "model.onnx")
     return folder

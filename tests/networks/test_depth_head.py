@@ -90,12 +90,14 @@ def test_gradients_flow_within_the_range(name):
 
 @pytest.mark.parametrize("name", sorted(CODECS))
 @pytest.mark.parametrize("depth_m", [0.2, 2.5, 9.0])
-def test_an_untaught_head_says_about_the_depth_it_starts_at(name, depth_m):
+def test_an_untaught_head_says_exactly_the_depth_it_starts_at(name, depth_m):
     head = DepthHead(4, make_codec(name, min_depth_m=0.1, max_depth_m=10.0))
     head.start_at(depth_m)
-    said = head.codec.decode(head(torch.zeros(1, 4, 6, 5)))
+    said = head.codec.decode(head(torch.randn(1, 4, 6, 5)))
     torch.testing.assert_close(said, torch.full((1, 1, 6, 5), depth_m), rtol=1e-5, atol=1e-5)
     assert head.conv.bias.requires_grad
+    head(torch.randn(1, 4, 6, 5)).sum().backward()
+    assert (head.conv.weight.grad != 0).all()  # it learns from the first step on
 
 
 def test_an_unknown_codec_names_the_known_ones():
