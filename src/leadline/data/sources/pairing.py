@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,13 +34,18 @@ class Lonely:
     lacks: str
 
 
-def pair_files(color_folder: Path, depth_folder: Path) -> tuple[list[Pair], list[Lonely]]:
+def pair_files(
+    color_folder: Path, depth_folder: Path, *, color_name: str = "(.+)", depth_name: str = "(.+)"
+) -> tuple[list[Pair], list[Lonely]]:
     """List two folders and everything below them, opening no file.
 
     Args:
         color_folder: pictures (IMAGE_SUFFIXES); a missing folder counts as empty.
         depth_folder: depth maps (DEPTH_SUFFIXES); a missing folder counts as empty. Where a frame has several, the
             first suffix of DEPTH_SUFFIXES wins: ultralytics prefers PNG to NPY, too.
+        color_name: regular expression of a picture's name without suffix. What its groups match, joined by "_", is
+            what the frame's two files share; files of other names are passed over.
+        depth_name: the same of a depth map's name.
 
     Returns:
         The pairs, sorted by stem, and the files without a partner. Hidden files and other suffixes are passed over.
@@ -47,8 +53,8 @@ def pair_files(color_folder: Path, depth_folder: Path) -> tuple[list[Pair], list
     Raises:
         InputError: a folder cannot be listed, or two pictures have the same stem.
     """
-    colors = _by_stem(color_folder, IMAGE_SUFFIXES)
-    depths = _by_stem(depth_folder, DEPTH_SUFFIXES)
+    colors = _by_stem(color_folder, IMAGE_SUFFIXES, color_name)
+    depths = _by_stem(depth_folder, DEPTH_SUFFIXES, depth_name)
     for stem, files in colors.items():
         if len(files) > 1:
             names = " and ".join(sorted(path.name for path, _ in files))
@@ -87,12 +93,42 @@ def check_paired(root: Path, pairs: Sequence[Pair], lonely: Sequence[Lonely]) ->
         )
 
 
-def _by_stem(folder: Path, suffixes: Sequence[str]) -> dict[str, list[tuple[Path, int]]]:
+def listed_pairs(rows: Iterable[tuple[str, Path, Path]], *, said_in: str) -> list[Pair]:
+    """The pairs that a table names, opening no file.
+
+    Args:
+        rows: stem, picture and depth map of each frame.
+        said_in: where the table is, for the message.
+
+    Raises:
+        InputError: files that are not there; names up to five of them.
+    """
+    pairs, missing = [], []
+    for stem, color, depth in rows:
+        sizes_bytes = []
+        for path in (color, depth):
+            try:
+                sizes_bytes.append(path.stat().st_size)
+            except OSError:  # noqa: PERF203 (one round is one file, whose size the disk tells)
+                missing.append(str(path))
+        pairs.append(Pair(stem=stem, color=color, depth=depth, size_bytes=sum(sizes_bytes)))
+    if missing:
+        more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
+        raise InputError(
+            f"{said_in}: names {len(missing)} missing files: {', '.join(missing[:_SHOWN])}{more}. Download or unpack "
+            f"the data set again, or remove these rows."
+        )
+    return pairs
+
+
+def _by_stem(folder: Path, suffixes: Sequence[str], name: str) -> dict[str, list[tuple[Path, int]]]:
     files: dict[str, list[tuple[Path, int]]] = {}
+    wanted = re.compile(name)
     try:
         for path, size_bytes in _files_below(folder):
-            if path.suffix.lower() in suffixes:
-                stem = path.relative_to(folder).with_suffix("").as_posix()
+            found = wanted.fullmatch(path.stem) if path.suffix.lower() in suffixes else None
+            if found:
+                stem = path.relative_to(folder).with_name("_".join(found.groups())).as_posix()
                 files.setdefault(stem, []).append((path, size_bytes))
     except FileNotFoundError:
         return {}
