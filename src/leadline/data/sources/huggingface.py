@@ -43,8 +43,8 @@ class HuggingFace(ListedSource[Place]):
 
     def _listed(self) -> Iterator[tuple[Frame, Place]]:
         for split, table in _loaded(self.root).items():
-            rows = len(table)
-            size_bytes = max(1, int(table.data.nbytes) // max(1, rows))
+            rows = table.num_rows
+            size_bytes = max(1, table.nbytes // max(1, rows))
             for row in range(rows):
                 frame = Frame(
                     scene=split, name=f"{row:06d}", room=split, size_bytes=size_bytes, subset=_SUBSETS.get(split)
@@ -54,9 +54,9 @@ class HuggingFace(ListedSource[Place]):
     def _read(self, frame: Frame, place: Place) -> Sample:
         table, row = place
         name = f"{self.root}: {frame.identity}"
-        said = table[row]
-        image = np.array(_picture(said["image"], f"{name}, image").convert("RGB"))
-        depth = _picture(said["depth_map"], f"{name}, depth_map")
+        said, said_depth = (table.column(column)[row].as_py() for column in ("image", "depth_map"))
+        image = np.array(_picture(said, f"{name}, image").convert("RGB"))
+        depth = _picture(said_depth, f"{name}, depth_map")
         if depth.mode != "F" and not depth.mode.startswith("I"):
             raise InputError(f"{name}: an 8-bit or colour picture ({depth.mode}) holds no metric depth")
         levels: NDArray = np.array(depth)
@@ -64,19 +64,16 @@ class HuggingFace(ListedSource[Place]):
 
 
 def _loaded(root: Path) -> dict[str, Any]:
-    """The tables by their splits; pictures stay bytes."""
+    """The tables by their splits; a picture is {"bytes": ..., "path": ...} there."""
     try:
         import datasets
     except ImportError as error:
         raise UsageError(f"{root}: sets of the Hugging Face hub need its package: pip install datasets") from error
     try:
         found = datasets.load_from_disk(str(root))
-        tables = dict(found) if isinstance(found, datasets.DatasetDict) else {str(found.split or "all"): found}
-        kept = datasets.Image(decode=False)
-        for split, table in tables.items():
-            tables[split] = table.select_columns(["image", "depth_map"]).cast_column("image", kept)
-            tables[split] = tables[split].cast_column("depth_map", kept)
-        return tables
+        sets = dict(found) if isinstance(found, datasets.DatasetDict) else {str(found.split or "all"): found}
+        # The table below the set: nothing is decoded there, and nothing is computed to name what was changed.
+        return {split: table.data.select(["image", "depth_map"]) for split, table in sets.items()}
     except Exception as error:  # the package raises what it likes
         raise InputError(
             f"{root}: not a depth set that `datasets` can load, with the columns image and depth_map ({error})"
