@@ -80,9 +80,18 @@ def test_a_room_is_a_building_or_a_kind_of_room_of_a_collection(tmp_path):
         ("kv1/NYUdata/NYU0002", "kv1/NYUdata/bedroom"),
         ("kv1/NYUdata/NYU0003", "kv1/NYUdata/office"),
         ("kv2/kinect2data/000002_x", "kv2/kinect2data"),
-        ("xtion/sun3ddata/mit_w20/scan1/frame1", "xtion/sun3ddata/mit_w20"),
-        ("xtion/sun3ddata/mit_w20/scan2/frame1", "xtion/sun3ddata/mit_w20"),
+        ("xtion/sun3ddata/mit_w20/scan1/frame1", "sun3ddata/mit_w20"),
+        ("xtion/sun3ddata/mit_w20/scan2/frame1", "sun3ddata/mit_w20"),
     ]
+
+
+def test_a_part_may_be_the_root_and_keeps_its_rooms(tmp_path):
+    for scan in ("scan1", "scan2"):
+        write_frame(tmp_path / "xtion/sun3ddata/mit_w20" / scan / "frame1")
+    for part in ("xtion/sun3ddata", "xtion/sun3ddata/mit_w20", "xtion/sun3ddata/mit_w20/scan1"):
+        source = SunRgbd(tmp_path / part)
+        assert {frame.room for frame in source.frames} == {"sun3ddata/mit_w20"}
+        assert all(frame.scene != "." for frame in source.frames)
 
 
 def test_a_frame_with_two_depth_maps_is_refused(tmp_path):

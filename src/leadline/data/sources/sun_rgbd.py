@@ -47,7 +47,8 @@ class SunRgbd(PairSource):
             depth_folder = folder / "depth_bfx" if (folder / "depth_bfx").is_dir() else folder / "depth"
             rows = [(folder.resolve().name, _only_file(folder / "image"), _only_file(depth_folder))]
             (pair,) = listed_pairs(rows, said_in=str(folder))
-            scene = folder.relative_to(self.root).parent.as_posix()
+            inner = folder.relative_to(self.root).parent
+            scene = inner.as_posix() if inner.name else self.root.resolve().name
             yield Frame(scene=scene, name=pair.stem, room=_room(folder, scene), size_bytes=pair.size_bytes), pair
 
     def _levels(self, pair: Pair) -> NDArray:
@@ -63,9 +64,9 @@ class SunRgbd(PairSource):
 
 
 def _room(folder: Path, scene: str) -> str:
-    parts = scene.split("/")
-    if "sun3ddata" in parts[:-1]:
-        return "/".join(parts[: parts.index("sun3ddata") + 2])
+    parts = folder.resolve().parts
+    if "sun3ddata" in parts:
+        return "/".join(parts[parts.index("sun3ddata") :][:2])
     path = folder / "scene.txt"
     kind = " ".join(read_lines(path)) if path.is_file() else ""
     return f"{scene}/{kind}" if kind else scene
