@@ -28,11 +28,11 @@ def write_recording(folder, *, count=2, pictures=True, confidence=CONFIDENCE):
     return folder
 
 
-def write_video(path, *, count, size=(640, 480)):
+def write_video(path, *, count, size=(640, 480), codec="mpeg4", options=None):
     """Frames whose grey is five times their number, in groups of eight."""
     av = pytest.importorskip("av")
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("mpeg4", rate=30, options={"g": "8"})
+        stream = container.add_stream(codec, rate=30, options=options or {"g": "8"})
         stream.width, stream.height, stream.pix_fmt, stream.bit_rate = *size, "yuv420p", 8_000_000
         for number in range(count):
             picture = np.full((size[1], size[0], 3), 5 * number, np.uint8)
@@ -91,6 +91,18 @@ def test_frames_of_the_video_are_found_by_their_number(tmp_path):
     for number, sample in zip(order, samples, strict=True):
         assert abs(float(sample.image.mean()) - 5 * number) < 2
         assert sample.image.shape == (480, 640, 3)
+
+
+def test_frames_that_lean_on_those_before_a_key_frame_are_found(tmp_path):
+    av = pytest.importorskip("av")
+    if "libx265" not in av.codecs_available:
+        pytest.skip("this PyAV cannot write HEVC")
+    folder = write_recording(tmp_path / "71de12f9", count=40, pictures=False)
+    options = {"x265-params": "bframes=3:keyint=12:open-gop=1:log-level=none"}
+    write_video(folder / "rgb.mp4", count=40, size=(64, 48), codec="libx265", options=options)
+    source = StrayScanner(folder)
+    for number, frame in enumerate(source.frames):
+        assert abs(float(source.read(frame).image.mean()) - 5 * number) < 2
 
 
 def test_more_depth_than_video_is_refused(tmp_path):

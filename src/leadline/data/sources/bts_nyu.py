@@ -30,8 +30,8 @@ class BtsNyu(PairSource):
         nyudepthv2_train_files_with_gt.txt              may be missing; so may nyudepthv2_test_files_with_gt.txt
 
     Depth is a 16-bit PNG in millimetres (`bts_dataloader.py` of cleinc/bts divides it by 1000; its
-    `extract_official_train_test_set_from_mat.py` writes the official part, with a black border of 7 pixels around the
-    pictures and raw depth, its holes kept).
+    `extract_official_train_test_set_from_mat.py` writes the official part, with a black border of 6 to 8 pixels around
+    the pictures and raw depth, its holes kept).
 
     Where a list file stands at `root` or in its `train_test_inputs/`, only the frames that it names are used, by rows
     of picture, depth and focal length in pixels. Without lists, all pairs are.

@@ -62,7 +62,7 @@ def holds_one(root: Path, is_wanted: Callable[[Path], bool], *, deepest: int) ->
     """
     try:
         return any(is_wanted(folder) for folder in islice(_some_folders(root, deepest=deepest), _MOST_FOLDERS))
-    except (OSError, ValueError):  # ValueError: a name that no file system can hold
+    except (OSError, ValueError, RuntimeError):  # a name that no file system can hold, links in a circle
         return False
 
 

@@ -33,7 +33,7 @@ class StrayScanner(PairSource):
 
     Frames of the video are read with PyAV (`pip install 'leadline[video]'`), by their number. That decodes from the
     last key frame each time; pictures are quicker:
-    `mkdir rgb && ffmpeg -i rgb.mp4 -fps_mode passthrough -start_number 0 rgb/%06d.png`.
+    `mkdir rgb && ffmpeg -noautorotate -i rgb.mp4 -fps_mode passthrough -start_number 0 rgb/%06d.png`.
 
     A recording is a scene and a room; recordings of one room cannot be told from others.
     """

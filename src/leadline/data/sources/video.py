@@ -42,12 +42,20 @@ def read_video_frame(path: Path, number: int, *, times: Sequence[int]) -> NDArra
     if number >= len(times):
         raise InputError(f"{path}: has {len(times)} frames, there is no frame {number}; record it again")
     with _opened(path) as (container, stream):
-        container.seek(times[number], stream=stream)  # to the key frame before it
-        for frame in container.decode(stream):
-            if frame.pts is not None and frame.pts >= times[number]:
-                image: NDArray[np.uint8] = frame.to_ndarray(format="rgb24")
-                return image
-    raise InputError(f"{path}: frame {number} cannot be decoded; is the file whole?")
+        begin = number
+        while True:
+            # To the key frame before it. Frames that lean on what came before that key frame are lost by a seek, and it
+            # may be one of them: then begin earlier.
+            container.seek(times[begin], stream=stream)
+            for frame in container.decode(stream):
+                if frame.pts == times[number]:
+                    image: NDArray[np.uint8] = frame.to_ndarray(format="rgb24")
+                    return image
+                if frame.pts is not None and frame.pts > times[number]:
+                    break
+            if begin == 0:
+                raise InputError(f"{path}: frame {number} cannot be decoded; is the file whole?")
+            begin = max(0, begin - _STEP_BACK)
 
 
 @contextmanager
@@ -62,3 +70,6 @@ def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
             yield container, container.streams.video[0]
     except (av.FFmpegError, IndexError) as error:
         raise InputError(f"{path}: not a video that can be read ({error}); copy it from the device again") from error
+
+
+_STEP_BACK = 30
