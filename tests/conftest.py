@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -36,3 +36,20 @@ def _write_scenes(root: Path, *, rooms: int = 4, frames: int = 3, height: int = 
 def write_scenes() -> Callable[..., Path]:
     """Writes `rooms` scene folders of `frames` frames each into a folder."""
     return _write_scenes
+
+
+@pytest.fixture
+def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable]:
+    """Starts a server of loopback.py, which gets the behaviours and the content; all are closed at the end."""
+    from loopback import Server  # here: the shape hook does not see what is imported before the tests
+
+    monkeypatch.setenv("no_proxy", "*")
+    servers: list[Server] = []
+
+    def start(*behaviours: Callable, **content: bytes) -> Server:
+        servers.append(Server(*behaviours, **content))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()

@@ -4,10 +4,8 @@ import hashlib
 import multiprocessing
 import shutil
 import socket
-import threading
 import time
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,85 +14,7 @@ import pytest
 from leadline import downloads
 from leadline.downloads import RemoteFile, cache_folder, fetch
 from leadline.errors import DownloadError, OutputError
-
-CONTENT = bytes(range(256)) * 4000  # 1 MB
-HALF = len(CONTENT) // 2
-QUICK = {"timeout_s": 0.5, "pause_s": 0.01}
-
-
-class Server:
-    """Answers each request with the next of `behaviours` (the last one again and again); remembers the ranges asked."""
-
-    def __init__(self, *behaviours: Callable[[BaseHTTPRequestHandler, int], None]) -> None:
-        self.asked: list[str | None] = []
-        waiting = list(behaviours)
-        server = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                asked = self.headers["Range"]
-                server.asked.append(asked)
-                behave = waiting.pop(0) if len(waiting) > 1 else waiting[0]
-                behave(self, int(asked.removeprefix("bytes=").removesuffix("-")) if asked else 0)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.http.daemon_threads = True
-        self.thread = threading.Thread(target=self.http.serve_forever, kwargs={"poll_interval": 0.01})
-        self.thread.start()
-
-    def file(self, **changes: object) -> RemoteFile:
-        facts: dict[str, object] = {
-            "url": f"http://127.0.0.1:{self.http.server_port}/weights.pt",
-            "name": "weights.pt",
-            "size_bytes": len(CONTENT),
-            "sha256": hashlib.sha256(CONTENT).hexdigest(),
-            "licence": "CC0-1.0",
-        }
-        return RemoteFile(**{**facts, **changes})
-
-    def close(self) -> None:
-        self.http.shutdown()
-        self.http.server_close()
-        self.thread.join()
-
-
-def answer(status: int = 200, *, sent: int = len(CONTENT), length: int | None = len(CONTENT), stall_s: float = 0.0):
-    """Send the first `sent` bytes of the file, from wherever the client asked for with 206, else from the start."""
-
-    def behave(request: BaseHTTPRequestHandler, start: int) -> None:
-        start = start if status == 206 else 0
-        request.send_response(206 if start else 200)
-        if length is not None:
-            request.send_header("Content-Length", str(length - start))
-        if start:
-            request.send_header("Content-Range", f"bytes {start}-{len(CONTENT) - 1}/{len(CONTENT)}")
-        request.end_headers()
-        request.wfile.write(CONTENT[start:sent])
-        request.wfile.flush()
-        time.sleep(stall_s)
-
-    return behave
-
-
-def refuse(status: int):
-    return lambda request, start: request.send_error(status)
-
-
-@pytest.fixture
-def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Server]]:
-    monkeypatch.setenv("no_proxy", "*")
-    servers: list[Server] = []
-
-    def start(*behaviours: Callable[[BaseHTTPRequestHandler, int], None]) -> Server:
-        servers.append(Server(*behaviours))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.close()
+from loopback import CONTENT, HALF, QUICK, answer, refuse
 
 
 def test_a_file_is_fetched_once_and_then_found(serve, tmp_path):

@@ -32,6 +32,7 @@ VERBS = {
     "export": Verb(options.ExportOptions, "leadline.export.onnx:export_command"),
     "info": Verb(options.InfoOptions, "leadline.networks.info:info_command"),
     "data prepare": Verb(options.PrepareOptions, "leadline.data.frames:prepare_command"),
+    "data download": Verb(options.DownloadOptions, "leadline.data.download_sets:download_command"),
 }
 
 EXIT_CODES = """exit codes: 0 done, 2 wrong options or recipe, 3 unusable images or data, 4 unusable model or weights,

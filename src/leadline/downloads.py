@@ -93,6 +93,25 @@ def fetch(
     return path
 
 
+def check_space(folder: Path, *, needed_bytes: int, name: str) -> None:
+    """Refuse early what the disk cannot hold.
+
+    Args:
+        folder: where it is to be written; it exists.
+        needed_bytes: that will be written there.
+        name: of the file, for the message.
+
+    Raises:
+        OutputError: too little is free.
+    """
+    free_bytes = shutil.disk_usage(folder).free
+    if needed_bytes > free_bytes:
+        raise OutputError(
+            f"{folder}: {name} needs {needed_bytes / 1e6:.1f} MB more, {free_bytes / 1e6:.1f} MB are free; "
+            "free some, or choose another folder (LEADLINE_CACHE, or --out)"
+        )
+
+
 def _is_there(file: RemoteFile, path: Path) -> bool:
     return path.is_file() and file.size_bytes in (None, path.stat().st_size)
 
@@ -102,7 +121,8 @@ def _download(file: RemoteFile, part: Path, *, timeout_s: float, attempts: int, 
     if file.sha256 is None or (file.size_bytes is not None and _size(part) > file.size_bytes):
         # Without a checksum, nothing would notice that what was left here last month belongs to another version.
         _forget(part)
-    _check_space(file, part)
+    if file.size_bytes is not None:
+        check_space(part.parent, needed_bytes=file.size_bytes - _size(part), name=file.name)
     failures, furthest, complete = 0, _size(part), _size(part) == file.size_bytes
     with _progress(file) as show:
         while not complete:
@@ -134,6 +154,8 @@ def _continue(file: RemoteFile, part: Path, *, timeout_s: float, show: Callable[
             raise ConnectionError(f"the server did not continue at byte {done}")
         if file.size_bytes is not None and total not in (None, file.size_bytes):
             raise DownloadError(f"the server offers {total} bytes, the expected file has {file.size_bytes}")
+        if file.size_bytes is None and total is not None:  # the server is the first to tell
+            check_space(part.parent, needed_bytes=total - start, name=file.name)
         total = file.size_bytes if total is None else total
         done = start
         with _opened(part, "r+b" if start else "wb") as out:
@@ -193,17 +215,6 @@ def _check(file: RemoteFile, part: Path) -> None:
         )
 
 
-def _check_space(file: RemoteFile, part: Path) -> None:
-    if file.size_bytes is None:
-        return
-    missing, free = file.size_bytes - _size(part), shutil.disk_usage(part.parent).free
-    if missing > free:
-        raise OutputError(
-            f"{part.parent}: {file.name} needs {missing / 1e6:.1f} MB more, {free / 1e6:.1f} MB are free; "
-            "free some, or choose another folder with LEADLINE_CACHE"
-        )
-
-
 @contextmanager
 def _only_one(lock: Path) -> Iterator[None]:
     """Let one process at a time pass. The system releases the lock of a process that dies; the empty file stays."""
@@ -248,7 +259,7 @@ def _writing(path: Path) -> Iterator[None]:
     except OSError as error:
         raise OutputError(
             f"{path}: cannot be written ({error.strerror or error}); free some space, or choose another folder "
-            "with LEADLINE_CACHE. What has arrived is kept, and continued next time."
+            "(LEADLINE_CACHE, or --out). What has arrived is kept, and continued next time."
         ) from error
 
 

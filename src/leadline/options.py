@@ -26,9 +26,9 @@ class DataOptions:
     """Which frames, how they are split, framed and augmented."""
 
     root: Path | None = None
-    """Folder or file of frames: scene folders, images/ beside depth/, DenseDepth's NYU archive, NYU's labeled .mat."""
+    """Folder or file of frames, in any of the layouts of docs/data.md."""
     source: str = "auto"
-    """Kind of source: auto, scenes, paired, densedepth-nyu or nyu-labeled."""
+    """Kind of source (docs/data.md lists them); auto recognises it by its layout."""
     depth_unit_m: float | None = None
     """Metres per step of the depth files, when it is not what their format implies (16-bit PNG: 0.001)."""
     split_by: SplitBy = "room"
@@ -209,7 +209,7 @@ class EvaluateOptions:
     split: Subset = "val"
     """Frames that the training left out (val), its own (train), the official test set (test), or all."""
     source: str = "auto"
-    """Kind of source: auto, scenes, paired, densedepth-nyu or nyu-labeled."""
+    """Kind of source, as for training."""
     depth_unit_m: float | None = None
     """Metres per step of the depth files, when it is not what their format implies."""
     flip_average: bool = False
@@ -285,6 +285,16 @@ class PrepareOptions:
     def __post_init__(self) -> None:
         _require(self.workers is None or self.workers >= 1, "workers", "at least 1", self.workers)
         _require(self.max_depth_m > 0, "max_depth_m", "positive", self.max_depth_m)
+
+
+@dataclass(frozen=True)
+class DownloadOptions:
+    """Fetch a public data set by its name, and unpack it."""
+
+    name: Positional[str]
+    """Name of the data set, such as nyu or tum-fr1-desk; an unknown one is answered with the list."""
+    out: Path = Path("data")
+    """Folder to put it in."""
 
 
 def read_size(text: str) -> tuple[int, int]:

@@ -54,3 +54,19 @@ class Camera:
             width=width,
             height=height,
         )
+
+    def scaled_to(self, *, width: int, height: int) -> Camera | None:
+        """The camera of the whole picture at another size; None where the shape says that it was cropped or turned.
+
+        Example:
+            >>> Camera(fx_px=600.0, fy_px=600.0, cx_px=639.5, cy_px=479.5, width=1280, height=960).scaled_to(
+            ...     width=640, height=480
+            ... )
+            Camera(fx_px=300.0, fy_px=300.0, cx_px=319.5, cy_px=239.5, width=640, height=480)
+        """
+        if abs(width * self.height / (height * self.width) - 1) > _ASPECT_TOLERANCE:
+            return None
+        return self.placed(width=width, height=height, left=0, top=0, inner_width=width, inner_height=height)
+
+
+_ASPECT_TOLERANCE = 0.03

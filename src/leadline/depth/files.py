@@ -32,21 +32,52 @@ def read_depth(path: Path, *, unit_m: float | None = None) -> NDArray[np.float32
     Raises:
         InputError: unreadable, 8 bits or colours, negative, or in a unit that cannot be meant.
     """
-    levels = _read_npy(path) if path.suffix.lower() == ".npy" else _read_picture(path)
+    return metres(read_levels(path), unit_m=unit_m, name=str(path))
+
+
+def read_levels(path: Path) -> NDArray:
+    """The numbers of a depth file as they stand there, of whatever unit.
+
+    Args:
+        path: 16-bit PNG or TIFF, TIFF of floats, or `.npy`.
+
+    Raises:
+        InputError: unreadable, 8 bits or colours.
+    """
+    return _read_npy(path) if path.suffix.lower() == ".npy" else _read_picture(path)
+
+
+def metres(levels: NDArray, *, unit_m: float | None, name: str) -> NDArray[np.float32]:
+    """The numbers of a depth file as metres, checked.
+
+    Args:
+        levels: (H, W), (1, H, W) or (H, W, 1) integers or floats; 0, NaN and infinity are holes.
+        unit_m: metres per step; None is a millimetre for integers and a metre for floats.
+        name: of the file, for messages.
+
+    Returns:
+        (H, W) float32 metres, 0 where nothing was measured.
+
+    Raises:
+        InputError: another shape, negative depth, or a unit that cannot be meant.
+
+    Example:
+        >>> metres(np.array([[5000, 0]], np.uint16), unit_m=0.0002, name="depth.png")
+        array([[1., 0.]], dtype=float32)
+    """
     if levels.ndim == 3 and 1 in (levels.shape[0], levels.shape[2]):
         levels = levels.squeeze(0 if levels.shape[0] == 1 else 2)
     if levels.ndim != 2 or 0 in levels.shape:
-        raise InputError(f"{path}: a depth map has two dimensions, this has the shape {levels.shape}")
+        raise InputError(f"{name}: a depth map has two dimensions, this has the shape {levels.shape}")
     if unit_m is None:
         unit_m = MILLIMETRE_M if levels.dtype.kind in "iu" else 1.0
     if not unit_m > 0:
-        raise InputError(f"{path}: the depth unit must be positive, got {unit_m} metres per step")
+        raise InputError(f"{name}: the depth unit must be positive, got {unit_m} metres per step")
     depth_m: NDArray[np.float32] = levels.astype(np.float32) * np.float32(unit_m)
-    if depth_m.dtype.kind == "f":
-        depth_m[~np.isfinite(depth_m)] = 0
+    depth_m[~np.isfinite(depth_m)] = 0
     if (depth_m < 0).any():
-        raise InputError(f"{path}: {(depth_m < 0).sum()} pixels have negative depth; 0 or NaN marks a hole")
-    check_unit(depth_m, unit_m=unit_m, name=str(path))
+        raise InputError(f"{name}: {(depth_m < 0).sum()} pixels have negative depth; 0 or NaN marks a hole")
+    check_unit(depth_m, unit_m=unit_m, name=name)
     return depth_m
 
 

@@ -1,6 +1,8 @@
 """What every source must keep, checked for each of them, and how the right one is found."""
 
+import json
 import shutil
+import warnings
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -76,16 +78,133 @@ def write_store(root: Path) -> Path:
     return root
 
 
+def write_bts(root: Path) -> Path:
+    for stem in ("sync/den_0001a/{}_00000", "sync/den_0001b/{}_00000", "official_splits/test/bathroom/{}_00045"):
+        save(PICTURE, root / f"{stem.format('rgb')}.jpg")
+        save(MILLIMETRES, root / f"{stem.format('sync_depth')}.png")
+    return root
+
+
+def write_fastdepth(root: Path) -> Path:
+    h5py = pytest.importorskip("h5py")
+    for name in ("train/den_0001a/00001.h5", "train/den_0001a/00006.h5", "val/official/00001.h5"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        with h5py.File(root / name, "w") as file:
+            file["rgb"] = PICTURE.transpose(2, 0, 1)
+            file["depth"] = (MILLIMETRES / 1000).astype(np.float32)
+    return root
+
+
+def write_tum(root: Path) -> Path:
+    for scene in ("rgbd_dataset_freiburg1_desk", "rgbd_dataset_freiburg3_office"):
+        for folder, picture, delay_s in (("rgb", PICTURE, 0.0), ("depth", MILLIMETRES * 5, 0.01)):
+            rows = ["# timestamp filename"]
+            for time_s in (1305031453.359684, 1305031453.391690):
+                name = f"{folder}/{time_s + delay_s:.6f}.png"
+                save(picture, root / scene / name)
+                rows.append(f"{time_s + delay_s:.6f} {name}")
+            (root / scene / f"{folder}.txt").write_text("\n".join(rows))
+    return root
+
+
+def write_7scenes(root: Path) -> Path:
+    for scene in ("chess/seq-01", "chess/seq-02", "fire/seq-01"):
+        save(PICTURE, root / scene / "frame-000000.color.png")
+        save(MILLIMETRES, root / scene / "frame-000000.depth.png")
+        (root / scene / "frame-000000.pose.txt").write_text("1 0 0 0\n0 1 0 0\n0 0 1 0\n0 0 0 1\n")
+    (root / "chess" / "TrainSplit.txt").write_text("sequence1\n")
+    (root / "chess" / "TestSplit.txt").write_text("sequence2\n")
+    return root
+
+
+def write_sunrgbd(root: Path) -> Path:
+    for name in ("kv1/NYUdata/NYU0001", "kv1/NYUdata/NYU0002", "xtion/sun3ddata/mit_w20/hall_1/frame_7"):
+        save(PICTURE, root / name / "image" / "a.jpg")
+        save((MILLIMETRES << 3) | (MILLIMETRES >> 13), root / name / "depth_bfx" / "b.png")
+        (root / name / "intrinsics.txt").write_text("30 0 15.5 0 30 11.5 0 0 1")
+        (root / name / "scene.txt").write_text("bedroom")
+    return root
+
+
+def write_scannet(root: Path) -> Path:
+    for scene in ("scene0000_00", "scene0000_01", "scene0001_00"):
+        save(PICTURE, root / "scans" / scene / "color" / "0.jpg")
+        save(MILLIMETRES, root / "scans" / scene / "depth" / "0.png")
+    return root
+
+
+def write_stray(root: Path) -> Path:
+    for scene in ("71de12f9", "a0b1c2d3"):
+        save(PICTURE, root / scene / "rgb" / "000000.png")
+        save(MILLIMETRES, root / scene / "depth" / "000000.png")
+        save(np.full((24, 32), 2, np.uint8), root / scene / "confidence" / "000000.png")
+        (root / scene / "camera_matrix.csv").write_text("1500, 0, 960\n0, 1500, 720\n0, 0, 1")
+    return root
+
+
+def write_record3d(root: Path) -> Path:
+    for scene in ("kitchen", "hall"):
+        save(PICTURE, root / scene / "rgbd" / "0.jpg")
+        (root / scene / "rgbd" / "0.depth").write_bytes((MILLIMETRES / 1000).astype(np.float32).tobytes())
+        metadata = {"w": 32, "h": 24, "dw": 32, "dh": 24, "K": [30, 0, 0, 0, 30, 0, 15.5, 11.5, 1]}
+        (root / scene / "metadata").write_text(json.dumps(metadata))
+    return root
+
+
+def write_realsense(root: Path) -> Path:
+    for time_ms in ("1574086211203.45678710937500", "1574086211236.79003906250000"):
+        save(PICTURE, root / f"walk_Color_{time_ms}.png")
+        save(MILLIMETRES, root / f"walk_Depth_{time_ms}.png")
+    return root
+
+
+def write_kitti(root: Path) -> Path:
+    for part, drive in (("train", "2011_09_26_drive_0001_sync"), ("val", "2011_09_26_drive_0002_sync")):
+        save(PICTURE, root / "2011_09_26" / drive / "image_02" / "data" / "0000000005.png")
+        depth = np.round(MILLIMETRES * 0.256).astype(np.uint16)
+        save(depth, root / part / drive / "proj_depth" / "groundtruth" / "image_02" / "0000000005.png")
+    return root
+
+
+def write_huggingface(root: Path) -> Path:
+    datasets = pytest.importorskip("datasets")
+    depth = Image.fromarray((MILLIMETRES / 1000).astype(np.float32))
+    columns = datasets.Features({"image": datasets.Image(), "depth_map": datasets.Image()})
+    rows = {"image": [Image.fromarray(PICTURE)] * 2, "depth_map": [depth] * 2}
+    with warnings.catch_warnings():  # of the package that it pickles with
+        warnings.simplefilter("ignore")
+        table = datasets.Dataset.from_dict(rows, features=columns)
+        datasets.DatasetDict({"train": table, "validation": table}).save_to_disk(root)
+    return root
+
+
 WRITERS = {
     "store": write_store,
+    "tum": write_tum,
+    "stray": write_stray,
+    "record3d": write_record3d,
     "scenes": write_scenes,
     "paired": write_paired,
     "densedepth-nyu": write_densedepth,
     "nyu-labeled": write_labeled,
+    "bts": write_bts,
+    "fastdepth": write_fastdepth,
+    "7scenes": write_7scenes,
+    "sunrgbd": write_sunrgbd,
+    "scannet": write_scannet,
+    "kitti": write_kitti,
+    "realsense": write_realsense,
+    "huggingface": write_huggingface,
 }
 
-UNITS_M = {"scenes": 0.001, "paired": 0.001, "densedepth-nyu": 10 / 255, "nyu-labeled": 1.0}
-"""Of the kinds whose files do not say their own."""
+STEPS_M = {
+    **dict.fromkeys(WRITERS.keys() - {"store"}, 0.001),
+    **dict.fromkeys(("nyu-labeled", "fastdepth", "record3d", "huggingface"), 1.0),
+    "densedepth-nyu": 10 / 255,
+    "tum": 1 / 5000,
+    "kitti": 1 / 256,
+}
+"""Metres per step that each kind's format implies; a store knows its own."""
 
 every_kind = pytest.mark.parametrize("kind", SOURCES)
 
@@ -99,6 +218,12 @@ def root(kind, tmp_path):
 def test_it_is_found_by_itself(kind, root):
     assert type(open_source(root)) is SOURCES[kind]
     assert open_source(root).root == root
+
+
+@every_kind
+def test_no_kind_takes_another_for_its_own(kind, root):
+    # Only the plain layout of folders also fits what says more, and is asked later.
+    assert [other for other, source in SOURCES.items() if source.recognises(root)] in ([kind], [kind, "scenes"])
 
 
 @every_kind
@@ -155,14 +280,14 @@ def test_listing_opens_no_picture(kind, root, monkeypatch):
     assert open_source(root, kind=kind).frames
 
 
-@pytest.mark.parametrize("kind", UNITS_M)
+@pytest.mark.parametrize("kind", sorted(STEPS_M))
 def test_the_unit_can_be_overridden(kind, root):
-    natural, doubled = open_source(root), open_source(root, depth_unit_m=2 * UNITS_M[kind])
+    natural, doubled = open_source(root), open_source(root, depth_unit_m=2 * STEPS_M[kind])
     frame = natural.frames[0]
     np.testing.assert_allclose(doubled.read(frame).depth_m, natural.read(frame).depth_m * 2, rtol=1e-6)
 
 
-@pytest.mark.parametrize("kind", UNITS_M)
+@pytest.mark.parametrize("kind", sorted(STEPS_M))
 def test_a_unit_that_cannot_be_meant_is_refused(kind, root):
     source = open_source(root, depth_unit_m=500.0)
     with pytest.raises(InputError, match="median depth"):

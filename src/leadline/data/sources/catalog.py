@@ -7,27 +7,62 @@ from collections import Counter
 from pathlib import Path
 
 from leadline.data.sample import Source
+from leadline.data.sources.bts_nyu import BtsNyu
 from leadline.data.sources.densedepth_nyu import DenseDepthNyu
+from leadline.data.sources.fastdepth_h5 import FastDepthH5
+from leadline.data.sources.huggingface import HuggingFace
+from leadline.data.sources.kitti import Kitti
 from leadline.data.sources.nyu_labeled import NyuLabeled
 from leadline.data.sources.paired_folders import PairedFolders
+from leadline.data.sources.realsense import RealSense
+from leadline.data.sources.record3d import Record3D
+from leadline.data.sources.scannet import ScanNet
 from leadline.data.sources.scene_folders import SceneFolders
+from leadline.data.sources.seven_scenes import SevenScenes
 from leadline.data.sources.stored_frames import StoredFrames
+from leadline.data.sources.stray_scanner import StrayScanner
+from leadline.data.sources.sun_rgbd import SunRgbd
+from leadline.data.sources.tum_rgbd import TumRgbd
 from leadline.errors import InputError, UsageError, did_you_mean
 
 SOURCES: dict[str, type[Source]] = {
     "store": StoredFrames,
+    # These three may also be rgb/ beside depth/, which says less: they come before "scenes".
+    "tum": TumRgbd,
+    "stray": StrayScanner,
+    "record3d": Record3D,
     "scenes": SceneFolders,
     "paired": PairedFolders,
     "densedepth-nyu": DenseDepthNyu,
     "nyu-labeled": NyuLabeled,
+    "bts": BtsNyu,
+    "fastdepth": FastDepthH5,
+    "7scenes": SevenScenes,
+    "sunrgbd": SunRgbd,
+    "scannet": ScanNet,
+    "kitti": Kitti,
+    "realsense": RealSense,
+    "huggingface": HuggingFace,
 }
+"""In the order in which they are asked."""
 
 LAYOUTS = {
     "store": "plan.json, color-00000.npy, ... (what leadline data prepare writes)",
+    "tum": "<sequence>/rgb.txt and <sequence>/depth.txt",
+    "stray": "<recording>/rgb.mp4 (or rgb/), depth/000000.png and camera_matrix.csv",
+    "record3d": "<recording>.r3d, or metadata beside rgbd/0.jpg and rgbd/0.depth",
     "scenes": "<scene>/rgb/0001.jpg beside <scene>/depth/0001.png",
     "paired": "images/0001.jpg beside depth/0001.png (or images/train/..., images/val/...)",
     "densedepth-nyu": "nyu_data.zip, or a folder with data/nyu2_train.csv",
     "nyu-labeled": "nyu_depth_v2_labeled.mat",
+    "bts": "sync/<scene>/rgb_00045.jpg beside sync_depth_00045.png, official_splits/test/...",
+    "fastdepth": "train/<scene>/00001.h5, val/official/00001.h5",
+    "7scenes": "<scene>/seq-01/frame-000000.color.png beside frame-000000.depth.png",
+    "sunrgbd": "<...>/image/ beside depth_bfx/ and intrinsics.txt, for each frame",
+    "scannet": "scene0000_00/color/0.jpg beside scene0000_00/depth/0.png",
+    "kitti": "train/<drive>/proj_depth/... beside <date>/<drive>/image_02/..., or val_selection_cropped/",
+    "realsense": "<recording>_Color_<time>.png beside <recording>_Depth_<time>.csv (or 16-bit .png)",
+    "huggingface": "a folder that datasets.save_to_disk wrote, with columns image and depth_map",
 }
 """What each kind looks like, in a line."""
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import io
-import struct
-import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from leadline.data.sample import Frame, Sample
+from leadline.data.sources.archive import Files, PackedFiles, UnpackedFiles, decoded
 from leadline.data.sources.nyu_labeled import nyu_camera, nyu_room
 from leadline.depth.files import MILLIMETRE_M, check_unit
 from leadline.errors import InputError
@@ -37,8 +33,6 @@ class DenseDepthNyu:
     The scene is the folder (`living_room_0038_out`), the room its name without `_out` and without the letter that
     counts recordings of one room. The archive does not say which rooms the test frames show; they share one.
     The CSV files may also stand at `root` itself, or one folder deeper in the archive; one of them is enough.
-
-    The archive is opened for each file, so that threads and forked processes share no handle.
 
     Args:
         root: the archive, the folder it was unpacked to, its `data` folder, or a folder that holds `nyu_data.zip`.
@@ -65,12 +59,13 @@ class DenseDepthNyu:
         self.root = Path(root)
         self.depth_unit_m = depth_unit_m
         self._files = _open_files(self.root)
-        if not self._files.csv_names:
+        csv_names = _csv_names(self._files)
+        if not csv_names:
             raise InputError(f"{self.root}: holds neither nyu2_train.csv nor nyu2_test.csv of DenseDepth's NYU archive")
         self._rows: dict[str, _Row] = {}
         frames: list[Frame] = []
         missing: list[str] = []
-        for csv_name in self._files.csv_names:
+        for csv_name in csv_names:
             subset: Literal["train", "test"] = "train" if csv_name.endswith(_CSV_NAMES[0]) else "test"
             for row in _read_rows(self._files, csv_name):
                 sizes_bytes = [self._files.size_bytes(name) for name in row]
@@ -89,12 +84,12 @@ class DenseDepthNyu:
             InputError: the frame cannot be used; the message names the file and the cause.
         """
         row = self._rows[frame.identity]
-        image = np.array(_decoded(self._files, row.color).convert("RGB"))
+        image = np.array(decoded(self._files, row.color).convert("RGB"))
         depth_m = self._depth_m(row.depth)
         return Sample(frame=frame, image=image, depth_m=depth_m, camera=nyu_camera(image))
 
     def _depth_m(self, name: str) -> NDArray[np.float32]:
-        picture, described = _decoded(self._files, name), self._files.described(name)
+        picture, described = decoded(self._files, name), self._files.described(name)
         if picture.mode != "L" and not picture.mode.startswith("I"):
             raise InputError(f"{described}: depth must be a grey PNG of 8 or 16 bits, this is {picture.mode}")
         unit_m = TRAIN_STEP_M if picture.mode == "L" else MILLIMETRE_M
@@ -110,99 +105,18 @@ class _Row(NamedTuple):
     depth: str
 
 
-class _Folder:
-    """The unpacked files, by their names below `root`."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.csv_names = [path.relative_to(root).as_posix() for path in _csv_paths(root)]
-
-    def size_bytes(self, name: str) -> int | None:
-        try:
-            return (self.root / name).stat().st_size
-        except OSError:
-            return None
-
-    def read(self, name: str) -> bytes:
-        try:
-            return (self.root / name).read_bytes()
-        except OSError as error:
-            raise InputError(f"{self.described(name)}: cannot be read ({error.strerror or error})") from error
-
-    def described(self, name: str) -> str:
-        return str(self.root / name)
-
-
-class _Member(NamedTuple):
-    """Where a file lies in the archive."""
-
-    offset: int
-    packed_bytes: int
-    size_bytes: int
-    crc: int
-    is_packed: bool
-
-
-class _Archive:
-    """A zip file of which only the directory is kept.
-
-    `zipfile.ZipFile` would have to be opened anew in each process and thread, reading 100,000 entries every time.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        try:
-            with zipfile.ZipFile(path) as archive:
-                self._members = {entry.filename: _member(entry) for entry in archive.infolist() if not entry.is_dir()}
-        except FileNotFoundError as error:
-            raise InputError(f"{path}: no such file") from error
-        except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
-            raise InputError(f"{path}: not a zip archive, or truncated ({error}); download it again") from error
-        names = [name for name in self._members if PurePosixPath(name).name in _CSV_NAMES]
-        self.csv_names = sorted(names, key=lambda name: _CSV_NAMES.index(PurePosixPath(name).name))
-
-    def size_bytes(self, name: str) -> int | None:
-        member = self._members.get(name)
-        return None if member is None else member.size_bytes
-
-    def read(self, name: str) -> bytes:
-        member = self._members[name]
-        try:
-            with self.path.open("rb") as file:
-                file.seek(member.offset)
-                # The local header repeats the name; its length may differ from the directory's by the extra field.
-                name_bytes, extra_bytes = struct.unpack("<26x2H", file.read(30))
-                file.seek(name_bytes + extra_bytes, io.SEEK_CUR)
-                content = file.read(member.packed_bytes)
-            if member.is_packed:
-                content = zlib.decompressobj(-zlib.MAX_WBITS).decompress(content, member.size_bytes + 1)
-        except (OSError, struct.error, zlib.error) as error:
-            raise InputError(f"{self.described(name)}: damaged ({error}); download the archive again") from error
-        if len(content) != member.size_bytes or zlib.crc32(content) != member.crc:
-            raise InputError(f"{self.described(name)}: damaged (checksum); download the archive again")
-        return content
-
-    def described(self, name: str) -> str:
-        return f"{self.path}: {name}"
-
-
-_Files = _Folder | _Archive
-
-
-def _decoded(files: _Files, name: str) -> Image.Image:
-    content = files.read(name)
-    try:
-        picture = Image.open(io.BytesIO(content))
-        picture.load()
-        return picture
-    except Exception as error:  # decoders raise what they like on broken bytes
-        raise InputError(f"{files.described(name)}: damaged or truncated ({error})") from error
-
-
-def _open_files(root: Path) -> _Files:
+def _open_files(root: Path) -> Files:
     if not root.is_dir():
-        return _Archive(root)
-    return _Archive(root / ZIP_NAME) if not _csv_paths(root) and (root / ZIP_NAME).is_file() else _Folder(root)
+        return PackedFiles(root)
+    return PackedFiles(root / ZIP_NAME) if not _csv_paths(root) and (root / ZIP_NAME).is_file() else UnpackedFiles(root)
+
+
+def _csv_names(files: Files) -> list[str]:
+    """The CSV files, training first."""
+    if isinstance(files, UnpackedFiles):
+        return [path.relative_to(files.root).as_posix() for path in _csv_paths(files.root)]
+    names = [name for name in files.names if PurePosixPath(name).name in _CSV_NAMES]
+    return sorted(names, key=lambda name: _CSV_NAMES.index(PurePosixPath(name).name))
 
 
 def _csv_paths(root: Path) -> list[Path]:
@@ -214,19 +128,7 @@ def _csv_paths(root: Path) -> list[Path]:
     return []
 
 
-def _member(entry: zipfile.ZipInfo) -> _Member:
-    if entry.flag_bits & 1 or entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise NotImplementedError(f"{entry.filename} is encrypted or packed in an unusual way")
-    return _Member(
-        offset=entry.header_offset,
-        packed_bytes=entry.compress_size,
-        size_bytes=entry.file_size,
-        crc=entry.CRC,
-        is_packed=entry.compress_type == zipfile.ZIP_DEFLATED,
-    )
-
-
-def _read_rows(files: _Files, csv_name: str) -> list[_Row]:
+def _read_rows(files: Files, csv_name: str) -> list[_Row]:
     try:
         text = files.read(csv_name).decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -242,7 +144,7 @@ def _read_rows(files: _Files, csv_name: str) -> list[_Row]:
     return rows
 
 
-def _beside(files: _Files, csv_name: str, name: str) -> str:
+def _beside(files: Files, csv_name: str, name: str) -> str:
     """A row's `data/...` as a name in `files`, wherever the CSV file was put: in `data`, or above it."""
     folder = csv_name.rpartition("/")[0]
     prefix = f"{folder}/" if folder else ""

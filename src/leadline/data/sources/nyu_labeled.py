@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -13,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leadline.data.sample import Frame, Sample
+from leadline.data.sources.hdf5 import opened_hdf5
 from leadline.depth.camera import Camera
-from leadline.depth.files import check_unit
-from leadline.errors import InputError, UsageError
+from leadline.depth.files import metres
+from leadline.errors import InputError
 
 FILE_NAME = "nyu_depth_v2_labeled.mat"
 NYU_FRAMES = 1449
@@ -65,7 +65,7 @@ class NyuLabeled:
         self.root = Path(root)
         self.depth_unit_m = depth_unit_m
         self._path = self.root / FILE_NAME if self.root.is_dir() else self.root
-        with _opened(self._path) as file:
+        with opened_hdf5(self._path) as file:
             shape = _checked_shape(self._path, file)
             scenes = _scenes(self._path, file)
         if len(scenes) != shape[0]:
@@ -90,18 +90,14 @@ class NyuLabeled:
             InputError: the frame cannot be used; the message names the file and the cause.
         """
         index, name = int(frame.name) - 1, f"{self._path}, frame {frame.name}"
-        with _opened(self._path) as file:
+        with opened_hdf5(self._path) as file:
             try:
                 image = np.ascontiguousarray(file["images"][index].transpose(2, 1, 0))
-                depth_m = np.ascontiguousarray(file["depths"][index].T, np.float32)
+                levels = np.ascontiguousarray(file["depths"][index].T)
             except Exception as error:  # HDF5 has many ways to say that bytes are missing
                 raise InputError(f"{name}: damaged or truncated ({error}); download the file again") from error
         unit_m = 1.0 if self.depth_unit_m is None else self.depth_unit_m
-        depth_m *= np.float32(unit_m)
-        depth_m[~np.isfinite(depth_m)] = 0
-        if (depth_m < 0).any():
-            raise InputError(f"{name}: {(depth_m < 0).sum()} pixels have negative depth; 0 or NaN marks a hole")
-        check_unit(depth_m, unit_m=unit_m, name=name)
+        depth_m = metres(levels, unit_m=unit_m, name=name)
         return Sample(frame=frame, image=image, depth_m=depth_m, camera=nyu_camera(image))
 
 
@@ -124,23 +120,6 @@ def nyu_camera(image: NDArray[np.uint8]) -> Camera | None:
 def nyu_test_numbers() -> frozenset[int]:
     """The 654 frames of the official test set, counted from 1 as in `splits.mat`."""
     return frozenset(int(number) for number in Path(__file__).with_name("nyu_test_indices.txt").read_text().split())
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    """The HDF5 file; closed at the end."""
-    try:
-        import h5py
-    except ImportError as error:
-        raise UsageError(f"{path}: reading MATLAB files needs h5py: pip install 'leadline[train]'") from error
-    try:
-        file = h5py.File(path, "r")
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file") from error
-    except OSError as error:
-        raise InputError(f"{path}: not a MATLAB 7.3 (HDF5) file, or truncated ({error}); download it again") from error
-    with file:
-        yield file
 
 
 def _checked_shape(path: Path, file: Any) -> tuple[int, int, int]:
@@ -178,7 +157,7 @@ def _numbers_of(path: Path) -> tuple[frozenset[int], frozenset[int]]:
 
     if not path.is_file() or not h5py.is_hdf5(path):
         return frozenset(), frozenset()
-    with _opened(path) as file:
+    with opened_hdf5(path) as file:
         try:
             train, test = (frozenset(map(int, file[key][()].ravel())) for key in ("trainNdxs", "testNdxs"))
         except Exception as error:

@@ -64,14 +64,7 @@ class PairedFolders:
         for pair in pairs:
             folder, _, name = pair.stem.rpartition("/")
             scene = folder or self.root.resolve().name
-            frame = Frame(
-                scene=scene,
-                name=name,
-                room=scene,
-                size_bytes=pair.size_bytes,
-                subset=_subset(folder),
-                modified_ns=pair.modified_ns,
-            )
+            frame = pair.frame(scene=scene, name=name, room=scene, subset=_subset(folder))
             if frame.identity in self._pairs:
                 raise InputError(
                     f"{self.root}: images/{name}.* and images/{scene}/{name}.* cannot be told apart, because the "

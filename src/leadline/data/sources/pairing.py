@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
+from leadline.data.sample import Frame
 from leadline.depth.files import DEPTH_SUFFIXES
 from leadline.depth.images import IMAGE_SUFFIXES
 from leadline.errors import InputError
+
+_File = tuple[Path, os.stat_result]
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,19 @@ class Pair:
     size_bytes: int
     modified_ns: int
 
+    def frame(
+        self, *, scene: str, room: str, name: str | None = None, subset: Literal["train", "test"] | None = None
+    ) -> Frame:
+        """The frame as its source lists it; called by the stem when no name is given."""
+        return Frame(
+            scene=scene,
+            name=self.stem if name is None else name,
+            room=room,
+            size_bytes=self.size_bytes,
+            subset=subset,
+            modified_ns=self.modified_ns,
+        )
+
 
 @dataclass(frozen=True)
 class Lonely:
@@ -35,13 +53,18 @@ class Lonely:
     lacks: str
 
 
-def pair_files(color_folder: Path, depth_folder: Path) -> tuple[list[Pair], list[Lonely]]:
+def pair_files(
+    color_folder: Path, depth_folder: Path, *, color_name: str = "(.+)", depth_name: str = "(.+)"
+) -> tuple[list[Pair], list[Lonely]]:
     """List two folders and everything below them, opening no file.
 
     Args:
         color_folder: pictures (IMAGE_SUFFIXES); a missing folder counts as empty.
         depth_folder: depth maps (DEPTH_SUFFIXES); a missing folder counts as empty. Where a frame has several, the
             first suffix of DEPTH_SUFFIXES wins: ultralytics prefers PNG to NPY, too.
+        color_name: regular expression of a picture's name without suffix. What its groups match, joined by "_", is
+            what the frame's two files share; files of other names are passed over.
+        depth_name: the same of a depth map's name.
 
     Returns:
         The pairs, sorted by stem, and the files without a partner. Hidden files and other suffixes are passed over.
@@ -49,18 +72,15 @@ def pair_files(color_folder: Path, depth_folder: Path) -> tuple[list[Pair], list
     Raises:
         InputError: a folder cannot be listed, or two pictures have the same stem.
     """
-    colors = _by_stem(color_folder, IMAGE_SUFFIXES)
-    depths = _by_stem(depth_folder, DEPTH_SUFFIXES)
+    colors = _by_stem(color_folder, IMAGE_SUFFIXES, color_name)
+    depths = _by_stem(depth_folder, DEPTH_SUFFIXES, depth_name)
     for stem, files in colors.items():
         if len(files) > 1:
             names = " and ".join(sorted(path.name for path, _ in files))
             raise InputError(f"{color_folder}: two pictures are called {stem} ({names}); keep one of them")
     pairs = []
     for stem in sorted(colors.keys() & depths.keys()):
-        (color, of_color), (depth, of_depth) = colors[stem][0], min(depths[stem], key=_preference)
-        size_bytes = of_color.st_size + of_depth.st_size
-        changed_ns = max(of_color.st_mtime_ns, of_depth.st_mtime_ns)
-        pairs.append(Pair(stem=stem, color=color, depth=depth, size_bytes=size_bytes, modified_ns=changed_ns))
+        pairs.append(_pair(stem, colors[stem][0], min(depths[stem], key=_preference)))
     lonely = [Lonely(colors[stem][0][0], "depth") for stem in sorted(colors.keys() - depths.keys())]
     lonely += [Lonely(depths[stem][0][0], "colour") for stem in sorted(depths.keys() - colors.keys())]
     return pairs, lonely
@@ -91,12 +111,53 @@ def check_paired(root: Path, pairs: Sequence[Pair], lonely: Sequence[Lonely]) ->
         )
 
 
-def _by_stem(folder: Path, suffixes: Sequence[str]) -> dict[str, list[tuple[Path, os.stat_result]]]:
-    files: dict[str, list[tuple[Path, os.stat_result]]] = {}
+def listed_pairs(rows: Iterable[tuple[str, Path, Path]], *, said_in: str) -> list[Pair]:
+    """The pairs that a table names, opening no file.
+
+    Args:
+        rows: stem, picture and depth map of each frame.
+        said_in: where the table is, for the message.
+
+    Raises:
+        InputError: files that are not there; names up to five of them.
+    """
+    pairs, missing = [], []
+    for stem, color, depth in rows:
+        found = []
+        for path in (color, depth):
+            try:
+                found.append(path.stat())
+            except OSError:  # noqa: PERF203 (one round is one file, whose size the disk tells)
+                missing.append(str(path))
+        if len(found) == 2:
+            pairs.append(_pair(stem, (color, found[0]), (depth, found[1])))
+    if missing:
+        more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
+        raise InputError(
+            f"{said_in}: names {len(missing)} missing files: {', '.join(missing[:_SHOWN])}{more}. Download or unpack "
+            f"the data set again, or remove these rows."
+        )
+    return pairs
+
+
+def _pair(stem: str, color: _File, depth: _File) -> Pair:
+    return Pair(
+        stem=stem,
+        color=color[0],
+        depth=depth[0],
+        size_bytes=color[1].st_size + depth[1].st_size,
+        modified_ns=max(color[1].st_mtime_ns, depth[1].st_mtime_ns),
+    )
+
+
+def _by_stem(folder: Path, suffixes: Sequence[str], name: str) -> dict[str, list[_File]]:
+    files: dict[str, list[_File]] = {}
+    wanted = re.compile(name)
     try:
         for path, status in _files_below(folder):
-            if path.suffix.lower() in suffixes:
-                stem = path.relative_to(folder).with_suffix("").as_posix()
+            found = wanted.fullmatch(path.stem) if path.suffix.lower() in suffixes else None
+            if found:
+                stem = path.relative_to(folder).with_name("_".join(found.groups())).as_posix()
                 files.setdefault(stem, []).append((path, status))
     except FileNotFoundError:
         return {}
@@ -105,7 +166,7 @@ def _by_stem(folder: Path, suffixes: Sequence[str]) -> dict[str, list[tuple[Path
     return files
 
 
-def _files_below(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
+def _files_below(folder: Path) -> Iterator[_File]:
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.startswith("."):  # what desktops and unfinished copies leave behind
@@ -116,7 +177,7 @@ def _files_below(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
                 yield folder / entry.name, entry.stat()
 
 
-def _preference(file: tuple[Path, os.stat_result]) -> int:
+def _preference(file: _File) -> int:
     return DEPTH_SUFFIXES.index(file[0].suffix.lower())
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leadline.data.sample import Frame, Sample
+from leadline.data.sources.folders import folders_in, holds_one
 from leadline.data.sources.pairing import Lonely, Pair, check_paired, pair_files
 from leadline.depth.camera import Camera
 from leadline.depth.files import read_depth
@@ -45,10 +45,7 @@ class SceneFolders:
     @staticmethod
     def recognises(root: Path) -> bool:
         """Whether `root` or a folder in it holds both `rgb/` and `depth/`."""
-        try:
-            return _has_both(root) or any(_has_both(folder) for folder in _folders(root))
-        except OSError:
-            return False
+        return holds_one(root, _has_both, deepest=1)
 
     def __init__(self, root: Path, *, depth_unit_m: float | None = None) -> None:
         self.root = Path(root)
@@ -64,13 +61,7 @@ class SceneFolders:
             card = _read_card(folder / "scene.json")
             self._cards[scene] = card
             for pair in pairs:
-                frame = Frame(
-                    scene=scene,
-                    name=pair.stem,
-                    room=card.room or scene,
-                    size_bytes=pair.size_bytes,
-                    modified_ns=pair.modified_ns,
-                )
+                frame = pair.frame(scene=scene, room=card.room or scene)
                 self._pairs[frame.identity] = pair
                 frames.append(frame)
         check_paired(self.root, list(self._pairs.values()), lonely)
@@ -93,8 +84,7 @@ class SceneFolders:
             if _has_both(self.root):
                 return [self.root]
             # A scene that lacks one of the two is listed as well, so that its lonely files are reported.
-            scenes = [folder for folder in _folders(self.root) if _has_any(folder)]
-            return scenes or [self.root]
+            return [folder for folder in folders_in(self.root) if _has_any(folder)] or [self.root]
         except OSError as error:
             raise InputError(f"{self.root}: cannot be listed ({error.strerror or error})") from error
 
@@ -106,11 +96,6 @@ class _SceneCard:
     room: str | None = None
     camera: Camera | None = None
     depth_unit_m: float | None = None
-
-
-def _folders(root: Path) -> list[Path]:
-    with os.scandir(root) as entries:
-        return sorted(root / entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
 
 
 def _has_both(folder: Path) -> bool:
@@ -177,12 +162,10 @@ def _camera_of(image: NDArray[np.uint8], camera: Camera | None, path: Path) -> C
     height, width = image.shape[:2]
     if camera is None or (width, height) == (camera.width, camera.height):
         return camera
-    if abs(width * camera.height / (height * camera.width) - 1) > _ASPECT_TOLERANCE:
+    scaled = camera.scaled_to(width=width, height=height)
+    if scaled is None:
         raise InputError(
             f"{path}: the picture is {width}x{height}, but the intrinsics of scene.json are for rgb_size "
             f"{camera.width}x{camera.height}; correct them, or leave them out"
         )
-    return camera.placed(width=width, height=height, left=0, top=0, inner_width=width, inner_height=height)
-
-
-_ASPECT_TOLERANCE = 0.03
+    return scaled
