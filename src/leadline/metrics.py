@@ -51,6 +51,11 @@ class Metrics:
     rms_log: float
     pixels: int
 
+    @property
+    def scale_invariant(self) -> float:
+        """Eigen et al. 2014, equation 1: var(ln p - ln t), what is left when the global scale is forgiven."""
+        return (self.silog / 100) ** 2
+
 
 @dataclass(frozen=True, kw_only=True)
 class ErrorSums:
@@ -120,13 +125,17 @@ class ErrorSums:
         )
 
 
-def error_sums(predicted: NDArray[Any], truth: NDArray[Any], valid: NDArray[np.bool_]) -> ErrorSums:
+def error_sums(
+    predicted: NDArray[Any], truth: NDArray[Any], valid: NDArray[np.bool_], *, zeros_count: bool = False
+) -> ErrorSums:
     """Sums of the errors of one depth map, in float64.
 
     Args:
         predicted: (height, width), metres; read only where valid, and there finite and > 0.
         truth: (height, width), metres; read only where valid, and there finite and > 0.
         valid: (height, width), True where truth was measured.
+        zeros_count: let a truth of 0 pass as if it were a measurement, as some repositories do: what divides by it is
+            infinite.
 
     Returns:
         Sums that add to those of other images; all 0 when nothing is valid.
@@ -150,13 +159,15 @@ def error_sums(predicted: NDArray[Any], truth: NDArray[Any], valid: NDArray[np.b
     measured = np.flatnonzero(valid)  # indices once: twice as fast as two selections by mask
     p = predicted.take(measured).astype(precision, copy=False)
     t = truth.take(measured).astype(precision, copy=False)
-    _demand_depth(predicted=p, truth=t)
+    _demand_depth(predicted=p, truth=t[t > 0] if zeros_count else t)
 
-    log = np.log(p / t)
-    worst = np.maximum(p, t) / np.minimum(p, t)  # max(p / t, t / p), to the last bit the same for both directions
+    with np.errstate(divide="ignore" if zeros_count else "warn"):
+        log = np.log(p / t)
+        worst = np.maximum(p, t) / np.minimum(p, t)  # max(p / t, t / p), to the last bit the same for both directions
+        relative = np.abs(p - t) / t
     return ErrorSums(
         pixels=p.size,
-        relative=_sum(np.abs(p - t) / t),
+        relative=_sum(relative),
         squared=_sum(np.square(p - t)),
         log10=_sum(np.abs(log)) / math.log(10),
         delta1=int(np.count_nonzero(worst < DELTA_BASE)),

@@ -212,8 +212,17 @@ class EvaluateOptions:
     """Kind of source, as for training."""
     depth_unit_m: float | None = None
     """Metres per step of the depth files, when it is not what their format implies."""
+    protocol: str = "plain"
+    """How to measure: plain, densedepth-paper, densedepth-head, eigen, eigen-flip, fastdepth, fastdepth-fixed,
+    median-aligned, lstsq-aligned-depth, lstsq-aligned-log, lstsq-aligned-disparity or kitti-eigen."""
     flip_average: bool = False
-    """Average with the prediction for the mirrored picture."""
+    """Average with the prediction for the mirrored picture, whatever the protocol says."""
+    compare: Path | None = None
+    """Second model, measured on the same frames: differences with intervals and a paired test."""
+    csv: Path | None = None
+    """File for the figures of each frame."""
+    pictures: Path | None = None
+    """Folder for pictures of the worst and the best frames: picture, prediction, truth."""
     json: bool = False
     """Print JSON instead of a table."""
     device: str = "auto"

@@ -1,5 +1,6 @@
 """Scores worked out by hand, the choice of frames, and what `leadline evaluate` prints."""
 
+import csv
 import json
 import math
 from pathlib import Path
@@ -12,6 +13,7 @@ from leadline.data.sources.catalog import open_source
 from leadline.data.splits import SplitRule, make_split
 from leadline.errors import InputError, PartialFailure
 from leadline.evaluation import report
+from leadline.evaluation.compare import compare
 from leadline.evaluation.evaluate import Evaluation, evaluate
 from leadline.evaluation.report import chosen_frames, evaluate_command
 from leadline.inference.predictor import Predictor
@@ -274,9 +276,96 @@ def test_a_model_that_knows_no_median_is_measured_against_the_best_constant(comm
 def test_unreadable_frames_end_in_a_partial_failure_after_the_figures(command, capsys, source):
     broken = source.root / "scene-2" / "rgb" / "0001.png"
     broken.write_bytes(bytes(broken.stat().st_size))  # of the same size, so that it still counts as the same data
-    with pytest.raises(PartialFailure, match=r"1 of 12 frames could not be read and are in no figure: .*0001\.png"):
+    with pytest.raises(PartialFailure, match=r"1 of 12 frames could not be measured and are in no figure: .*0001\.png"):
         command(split="all", json=True)
     result = json.loads(capsys.readouterr().out)
     assert result["frames"] == 11
     assert list(result["skipped"]) == ["scene-2/0001"]
     assert result["scenes"]["scene-2"]["frames"] == 2
+
+
+def test_an_interrupted_evaluation_says_what_it_counted(command, capsys, monkeypatch, source):
+    read, done = type(source).read, []
+
+    def until_the_fifth(self, frame):
+        done.append(frame)
+        if len(done) > 4:
+            raise KeyboardInterrupt
+        return read(self, frame)
+
+    monkeypatch.setattr(type(source), "read", until_the_fifth)
+    with pytest.raises(PartialFailure, match="interrupted: 8 of 12 frames were not reached and are in no figure"):
+        command(split="all", json=True)
+    result = json.loads(capsys.readouterr().out)
+    assert (result["frames"], result["not_reached"]) == (4, 8)
+
+
+def test_the_protocol_is_named_with_its_version_wherever_its_number_is(command, capsys):
+    command(split="all", protocol="eigen")
+    text = capsys.readouterr().out
+    assert "mean over frames: eigen v1" in text
+    assert "protocol eigen v1: raw truth where 0.001 < t < 10 m; rows 45:471, columns 41:601 of 480x640" in text
+    command(split="all", protocol="median-aligned", json=True)
+    assert json.loads(capsys.readouterr().out)["protocol"] == {"name": "median-aligned", "version": 1}
+
+
+def test_intervals_edges_and_ranges_are_told(command, capsys):
+    command(split="all")
+    text = capsys.readouterr().out
+    for words in ("95 % confidence intervals", "drawn anew", "boundary F1", "fly", "nearer than 1.5 m", "2 to 3"):
+        assert words in text
+    command(split="all", json=True)
+    result = json.loads(capsys.readouterr().out)
+    low, high = result["over_rooms"]["interval"]["rel"]
+    assert low < result["over_rooms"]["model"]["rel"] < high
+    assert (
+        sum(part["metrics"]["pixels"] for part in result["ranges"] if part["metrics"])
+        == (result["pooled"]["model"]["pixels"])
+    )
+
+
+def test_the_csv_has_a_line_for_each_frame(command, capsys, tmp_path, source):
+    broken = source.root / "scene-2" / "rgb" / "0001.png"
+    broken.write_bytes(bytes(broken.stat().st_size))
+    with pytest.raises(PartialFailure):
+        command(split="all", json=True, csv=tmp_path / "frames.csv")
+    rows = list(csv.DictReader((tmp_path / "frames.csv").read_text().splitlines()))
+    assert len(rows) == 12
+    assert {row["scene"] for row in rows} == {f"scene-{index}" for index in range(4)}
+    rels = [float(row["rel"]) for row in rows if row["rel"]]
+    assert np.mean(rels) == pytest.approx(json.loads(capsys.readouterr().out)["over_frames"]["model"]["rel"])
+    assert [row["name"] for row in rows if row["not_measured"]] == ["0001"]
+
+
+def test_worst_and_best_frames_are_drawn(command, capsys, tmp_path):
+    command(split="all", pictures=tmp_path / "pictures")
+    names = sorted(path.name for path in (tmp_path / "pictures").iterdir())
+    assert len(names) == 10
+    worst, best = (float(name.split("rel")[1][:5]) for name in (names[5], names[0]))
+    assert names[0].startswith("best-1-")
+    assert names[5].startswith("worst-1-")
+    assert worst > best
+
+
+def test_two_models_are_compared_on_the_same_frames(command, capsys):
+    command(split="all", compare=Path("other.onnx"), json=True)
+    compared = json.loads(capsys.readouterr().out)["compare"]
+    assert compared["model"] == "other.onnx"
+    assert compared["differences"]["rel"]["difference"] == 0  # the stand-in for both is the same
+    assert compared["differences"]["rel"]["p_value"] == 1
+    command(split="all", compare=Path("other.onnx"))
+    assert "difference" in capsys.readouterr().out
+
+
+def test_a_better_model_is_better_by_its_difference_in_every_room():
+    walls = Walls(*((f"s{room}", f"room-{room}", 1.0 + room / 2) for room in range(8)))
+    differences = compare(measured(walls, twice), measured(walls, perfect))
+    assert differences["rel"].difference == pytest.approx(-1)
+    assert differences["rel"].p_value == pytest.approx(2 / 2**8)
+    assert differences["delta1"].difference == 1
+
+
+def test_models_without_a_common_frame_cannot_be_compared():
+    first, second = measured(Walls(("a", "a", 1.0))), measured(Walls(("b", "b", 1.0)))
+    with pytest.raises(InputError, match="no frame in common"):
+        compare(first, second)

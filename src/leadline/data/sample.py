@@ -45,6 +45,7 @@ class Sample:
         image: (H, W, 3) uint8, RGB.
         depth_m: (h, w) float32 metres, 0 where nothing was measured; h and w may differ from the picture's.
         camera: intrinsics of `image`, when they are known.
+        raw_depth_m: what the sensor measured, where `depth_m` had its holes filled; None where there is one truth only.
 
     Raises:
         InputError: shapes that cannot be one view, or not one measurement.
@@ -54,6 +55,7 @@ class Sample:
     image: NDArray[np.uint8]
     depth_m: NDArray[np.float32]
     camera: Camera | None = None
+    raw_depth_m: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         if self.image.ndim != 3 or self.image.shape[2] != 3 or self.image.dtype != np.uint8:

@@ -2,28 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from leadline.data.sample import Frame, Source
-from leadline.depth.framing import under_centres
+from leadline.data.sample import Frame, Sample, Source
 from leadline.errors import InputError
+from leadline.evaluation.protocol import Compared, Protocol
+from leadline.evaluation.protocols import PLAIN
+from leadline.evaluation.shape import RANGES_M, Shape, shape_of
 from leadline.metrics import ErrorSums, Metrics, error_sums, mean_metrics, mean_over_groups
 
 Predict = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
-"""(H, W, 3) uint8 RGB -> (H, W) float32 metres, > 0."""
+"""(H, W, 3) uint8 RGB -> (H, W) float32 metres."""
 
 
 @dataclass(frozen=True)
 class FrameScore:
-    """Error sums of one frame, for the model and for the constant prediction."""
+    """Error sums of one frame.
+
+    Attributes:
+        frame: which.
+        model: over all pixels that count.
+        constant: the same for the constant prediction.
+        shape: edges and near obstacles, of the model.
+        ranges: the model's by depth, one for each range between the bounds of RANGES_M.
+    """
 
     frame: Frame
     model: ErrorSums
     constant: ErrorSums
+    shape: Shape
+    ranges: tuple[ErrorSums, ...]
 
 
 @dataclass
@@ -31,21 +44,27 @@ class Evaluation:
     """Scores of frames, and the frames that do not count, with the reason.
 
     Attributes:
-        scores: of the frames that were measured.
         constant_m: depth of the constant prediction.
+        protocol: by which was measured.
+        scores: of the frames that were measured.
         skipped: reasons by identity.
+        not_reached: frames that an interruption left unmeasured.
     """
 
     constant_m: float
+    protocol: Protocol = PLAIN
     scores: list[FrameScore] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
+    not_reached: int = 0
+
+    def own(self) -> tuple[Metrics, Metrics]:
+        """The protocol's number, for the model and the constant: the mean that it names."""
+        means = {"rooms": self.over_rooms, "images": self.over_frames, "pooled": self.pooled}
+        return means[self.protocol.average]()
 
     def by_scene(self) -> dict[str, tuple[int, Metrics, Metrics]]:
         """For each scene its number of frames, and the means over them for the model and the constant."""
-        groups: dict[str, list[FrameScore]] = {}
-        for score in self.scores:
-            groups.setdefault(score.frame.scene, []).append(score)
-        return {scene: (len(group), *_means(group)) for scene, group in sorted(groups.items())}
+        return {scene: (len(group), *_means(group)) for scene, group in sorted(self._grouped("scene").items())}
 
     def over_frames(self) -> tuple[Metrics, Metrics]:
         """Means over frames, for the model and the constant (the papers' way)."""
@@ -60,9 +79,25 @@ class Evaluation:
 
     def pooled(self) -> tuple[Metrics, Metrics]:
         """Over all pixels as one set."""
-        model = sum((score.model for score in self.scores), ErrorSums())
-        constant = sum((score.constant for score in self.scores), ErrorSums())
-        return model.metrics(), constant.metrics()
+        return _added(score.model for score in self.scores), _added(score.constant for score in self.scores)
+
+    def by_range(self) -> list[tuple[float, float, Metrics | None]]:
+        """Nearest and farthest metres of each range, and all its pixels pooled; None where there is none."""
+        found = []
+        for index, (near_m, far_m) in enumerate(pairwise(RANGES_M)):
+            sums = sum((score.ranges[index] for score in self.scores), ErrorSums())
+            found.append((near_m, far_m, sums.metrics() if sums.pixels else None))
+        return found
+
+    def rooms(self) -> list[list[FrameScore]]:
+        """The scores of each room."""
+        return list(self._grouped("room").values())
+
+    def _grouped(self, part: str) -> dict[str, list[FrameScore]]:
+        groups: dict[str, list[FrameScore]] = {}
+        for score in self.scores:
+            groups.setdefault(getattr(score.frame, part), []).append(score)
+        return groups
 
 
 def evaluate(
@@ -71,41 +106,96 @@ def evaluate(
     frames: Sequence[Frame],
     *,
     constant_m: float,
+    protocol: Protocol = PLAIN,
     advance: Callable[[], None] = lambda: None,
 ) -> Evaluation:
-    """Measure a model on frames, at the resolution of their measured depth, on all valid pixels.
+    """Measure a model on frames. Ctrl-C ends it early with what was measured.
 
     Args:
         predict: the model.
         source: that reads the frames.
         frames: which to read.
         constant_m: depth of the constant map to compare with, in metres.
+        protocol: what counts, and how.
         advance: called after each frame.
 
     Raises:
-        InputError: not one frame could be used.
+        InputError: not one frame could be used, or a prediction is no depth and the protocol does not mend it.
     """
-    result = Evaluation(constant_m=constant_m)
-    for frame in frames:
-        try:
-            sample = source.read(frame)
-        except InputError as error:
-            result.skipped[frame.identity] = str(error)
-        else:
-            truth, valid = sample.depth_m, sample.valid
-            # At the sensor's resolution: the measurements themselves are never resampled.
-            predicted = under_centres(predict(sample.image), height=truth.shape[0], width=truth.shape[1])
-            result.scores.append(
-                FrameScore(
-                    frame,
-                    model=error_sums(predicted=predicted, truth=truth, valid=valid),
-                    constant=error_sums(predicted=np.full_like(truth, constant_m), truth=truth, valid=valid),
-                )
-            )
-        advance()
+    result = Evaluation(constant_m=constant_m, protocol=protocol)
+    try:
+        for frame in frames:
+            try:
+                sample = source.read(frame)
+            except InputError as error:
+                result.skipped[frame.identity] = str(error)
+            else:
+                _score(result, predict, frame, sample)
+            advance()
+    except KeyboardInterrupt:
+        result.not_reached = len(frames) - len(result.scores) - len(result.skipped)
     if not result.scores:
         raise InputError(f"none of {len(frames)} frames could be used: {next(iter(result.skipped.values()), '')}")
     return result
+
+
+def compared_frame(predict: Predict, sample: Sample, protocol: Protocol) -> Compared:
+    """A frame's prediction and truth as the protocol compares them.
+
+    Raises:
+        InputError: the prediction is no depth, and the protocol does not mend it.
+    """
+    predicted = predict(sample.image)
+    if protocol.flip_average:
+        mirrored = predict(np.ascontiguousarray(sample.image[:, ::-1]))
+        predicted = (predicted + mirrored[:, ::-1]) * np.float32(0.5)
+    try:
+        return protocol.compared(predicted, truth_of(sample, protocol))
+    except InputError as error:
+        raise InputError(f"{sample.frame.identity}: {error}") from error
+
+
+def truth_of(sample: Sample, protocol: Protocol) -> NDArray[np.float32]:
+    """The sample's raw or filled depth, as the protocol asks, where there are both."""
+    if protocol.truth == "raw" and sample.raw_depth_m is not None:
+        return sample.raw_depth_m
+    return sample.depth_m
+
+
+def _score(result: Evaluation, predict: Predict, frame: Frame, sample: Sample) -> None:
+    protocol = result.protocol
+    compared = compared_frame(predict, sample, protocol)
+    if not compared.valid.any():
+        result.skipped[frame.identity] = f"{frame.identity}: no pixel counts by protocol {protocol.name}"
+        return
+    flat = np.full(sample.image.shape[:2], result.constant_m, np.float32)
+    constant = protocol.compared(flat, truth_of(sample, protocol))
+    result.scores.append(
+        FrameScore(
+            frame,
+            model=_sums(compared, protocol),
+            constant=_sums(constant, protocol),
+            shape=shape_of(compared._replace(valid=compared.valid & (compared.truth > 0))),
+            ranges=tuple(
+                _sums(_within(compared, near_m=near_m, far_m=far_m), protocol) for near_m, far_m in pairwise(RANGES_M)
+            ),
+        )
+    )
+
+
+def _within(compared: Compared, *, near_m: float, far_m: float) -> Compared:
+    return compared._replace(valid=compared.valid & (compared.truth >= near_m) & (compared.truth < far_m))
+
+
+def _sums(compared: Compared, protocol: Protocol) -> ErrorSums:
+    predicted, truth, valid = compared
+    if protocol.rel_over == "prediction":  # all other measures are the same both ways
+        predicted, truth = truth, predicted
+    return error_sums(predicted=predicted, truth=truth, valid=valid, zeros_count=protocol.zeros_pass)
+
+
+def _added(sums: Iterable[ErrorSums]) -> Metrics:
+    return sum(sums, ErrorSums()).metrics()
 
 
 def _means(scores: Sequence[FrameScore]) -> tuple[Metrics, Metrics]:

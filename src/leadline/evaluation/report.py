@@ -4,53 +4,105 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import replace
 
 import numpy as np
 from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
 
 from leadline.data.sample import Frame, Source, fingerprint
 from leadline.data.sources.catalog import open_source
 from leadline.data.splits import make_split, rule_from_plain
 from leadline.errors import InputError, PartialFailure
-from leadline.evaluation.evaluate import Evaluation, evaluate
-from leadline.inference.predictor import load
-from leadline.metrics import Metrics
+from leadline.evaluation.compare import compare, comparison_as_json, print_comparison
+from leadline.evaluation.evaluate import Evaluation, Predict, evaluate
+from leadline.evaluation.pictures import write_extremes
+from leadline.evaluation.protocol import Protocol
+from leadline.evaluation.protocols import find_protocol
+from leadline.evaluation.tables import as_json, print_tables, write_csv
+from leadline.inference.predictor import Predictor, load
 from leadline.model_card import ModelCard
 from leadline.options import EvaluateOptions
 
-_SHOWN = ("rel", "rms", "log10", "delta1", "delta2", "delta3", "silog", "rms_log")
-
 
 def evaluate_command(options: EvaluateOptions) -> None:
-    """Measure a model and print the table or the JSON.
+    """Measure a model, or two on the same frames, and print the tables or the JSON.
 
     Raises:
-        PartialFailure: some frames could not be read and are not in the figures.
+        PartialFailure: frames that could not be read, or were not reached, are in no figure.
     """
+    protocol = find_protocol(options.protocol)
+    if options.flip_average:
+        protocol = replace(protocol, flip_average=True)
     predictor = load(options.model, device=options.device)
     source = open_source(options.data, kind=options.source, depth_unit_m=options.depth_unit_m)
     frames = chosen_frames(source, options.split, predictor.card)
+    rival = None if options.compare is None else load(options.compare, device=options.device)
+    if rival is not None:
+        unseen_by_both = {frame.identity for frame in chosen_frames(source, options.split, rival.card)}
+        frames = [frame for frame in frames if frame.identity in unseen_by_both]
+    results = [
+        _measured(model, source, frames, protocol, predictor.card.training_median_m)
+        for model in (predictor, rival)
+        if model is not None
+    ]
+    if options.csv is not None:
+        write_csv(options.csv, results[0])
+    if options.pictures is not None:
+        write_extremes(options.pictures, results[0], _metres(predictor), source)
+    _tell(results, options)
+    _demand_all(results, len(frames))
+
+
+def _metres(predictor: Predictor) -> Predict:
+    return lambda image: predictor.predict(image).metres
+
+
+def _measured(
+    predictor: Predictor, source: Source, frames: Sequence[Frame], protocol: Protocol, constant_m: float | None
+) -> Evaluation:
     console = Console(stderr=True)
     with Progress(console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("evaluating", total=len(frames))
-        result = evaluate(
-            lambda image: predictor.predict(image, flip_average=options.flip_average).metres,
+        return evaluate(
+            _metres(predictor),
             source,
             frames,
-            constant_m=predictor.card.training_median_m or _median_m(source, frames),
+            constant_m=constant_m or _median_m(source, frames),
+            protocol=protocol,
             advance=lambda: progress.advance(task),
         )
+
+
+def _tell(results: Sequence[Evaluation], options: EvaluateOptions) -> None:
+    named = {"model": str(options.model), "data": str(options.data), "split": options.split}
+    differences = compare(*results) if len(results) == 2 else None
     if options.json:
-        print(json.dumps(as_json(result, options), indent=1))
-    else:
-        print_tables(result, options)
-    if result.skipped:
+        told = {**named, "flip_average": results[0].protocol.flip_average, **as_json(results[0])}
+        if differences is not None:
+            told["compare"] = {
+                "model": str(options.compare),
+                "differences": comparison_as_json(differences),
+                **as_json(results[1]),
+            }
+        print(json.dumps(told, indent=1))
+        return
+    for result, model in zip(results, (options.model, options.compare), strict=False):
+        print_tables(result, title=f"{model} on {options.data} ({options.split})")
+    if differences is not None:
+        rooms = len({score.frame.room for score in results[0].scores})
+        print_comparison(differences, first=str(options.model), second=str(options.compare), rooms=rooms)
+
+
+def _demand_all(results: Sequence[Evaluation], count: int) -> None:
+    skipped = {identity: why for result in results for identity, why in result.skipped.items()}
+    not_reached = max(result.not_reached for result in results)
+    if not_reached:
+        raise PartialFailure(f"interrupted: {not_reached} of {count} frames were not reached and are in no figure")
+    if skipped:
         raise PartialFailure(
-            f"{len(result.skipped)} of {len(frames)} frames could not be read and are in no figure: "
-            + next(iter(result.skipped.values()))
+            f"{len(skipped)} of {count} frames could not be measured and are in no figure: "
+            + next(iter(skipped.values()))
         )
 
 
@@ -76,58 +128,6 @@ def chosen_frames(source: Source, subset: str, card: ModelCard) -> list[Frame]:
     split = make_split(source.frames, rule_from_plain(card.data["split"]))
     wanted = set(split.validation if subset == "val" else split.train)
     return [frame for frame in source.frames if frame.identity in wanted]
-
-
-def as_json(result: Evaluation, options: EvaluateOptions) -> dict[str, object]:
-    """The whole result in plain values."""
-
-    def both(pair: tuple[Metrics, Metrics]) -> dict[str, object]:
-        return {"model": asdict(pair[0]), "constant": asdict(pair[1])}
-
-    return {
-        "model": str(options.model),
-        "data": str(options.data),
-        "split": options.split,
-        "flip_average": options.flip_average,
-        "frames": len(result.scores),
-        "skipped": result.skipped,
-        "constant_m": result.constant_m,
-        "over_rooms": both(result.over_rooms()),
-        "over_frames": both(result.over_frames()),
-        "pooled": both(result.pooled()),
-        "scenes": {
-            scene: {"frames": count, **both((model, constant))}
-            for scene, (count, model, constant) in result.by_scene().items()
-        },
-    }
-
-
-def print_tables(result: Evaluation, options: EvaluateOptions) -> None:
-    """A line for each scene, then the means, each with the constant prediction beside it."""
-    table = Table(title=f"{options.model} on {options.data} ({options.split}, all valid pixels)")
-    table.add_column("scene")
-    table.add_column("frames", justify="right")
-    for name in _SHOWN:
-        table.add_column(name, justify="right")
-    table.add_column("rel of constant", justify="right")
-    for scene, (count, model, constant) in result.by_scene().items():
-        table.add_row(scene, str(count), *_cells(model), f"{constant.rel:.3f}")
-    table.add_section()
-    total = str(len(result.scores))
-    for title, (model, constant) in (
-        ("mean over rooms", result.over_rooms()),
-        ("mean over frames", result.over_frames()),
-        ("all pixels pooled", result.pooled()),
-    ):
-        table.add_row(title, total, *_cells(model), "", style="bold")
-        table.add_row(f"  constant {result.constant_m:.2f} m", total, *_cells(constant), f"{constant.rel:.3f}")
-    # A pipe has no width; 80 columns would cut the figures.
-    console = Console()
-    (console if console.is_terminal else Console(width=160)).print(table)
-
-
-def _cells(metrics: Metrics) -> list[str]:
-    return [f"{getattr(metrics, name):.3f}" for name in _SHOWN]
 
 
 def _median_m(source: Source, frames: Sequence[Frame]) -> float:

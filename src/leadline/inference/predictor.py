@@ -30,12 +30,11 @@ class Predictor:
         self.card = card
         self.network = network
 
-    def predict(self, image: Path | str | Image.Image | NDArray[np.uint8], *, flip_average: bool = False) -> DepthMap:
+    def predict(self, image: Path | str | Image.Image | NDArray[np.uint8]) -> DepthMap:
         """Metric depth of one photograph, at its own resolution.
 
         Args:
             image: a file, a Pillow picture, or an array (H, W, 3) uint8 RGB.
-            flip_average: average with the prediction for the mirror image; takes twice as long.
 
         Returns:
             Metres within the model's range, float32, with the photograph beside them.
@@ -45,9 +44,6 @@ class Predictor:
         """
         pixels = _pixels(image)
         depth_m = self._framed_depth(pixels)
-        if flip_average:
-            mirrored = self._framed_depth(np.ascontiguousarray(pixels[:, ::-1]))[:, ::-1]
-            depth_m = (depth_m + mirrored) * np.float32(0.5)
         height, width = pixels.shape[:2]
         return DepthMap(self.card.framing.restore(depth_m, height=height, width=width), pixels)
 

@@ -30,8 +30,8 @@ class NyuLabeled:
 
     A MATLAB 7.3 file is HDF5, whose axes come in the reverse order: `images` (N, 3, W, H) uint8, `depths` (N, W, H)
     float32 metres, `scenes` N references to UTF-16 text such as "kitchen_0004". `depths` is what the benchmark's papers
-    train and score on: projected to the colour camera, its holes filled by colorization (`rawDepths`, with the holes,
-    is not read). A frame is called by its MATLAB number: "0001" to "1449".
+    train and score on: projected to the colour camera, its holes filled by colorization; `rawDepths`, with
+    the holes, goes into `raw_depth_m` when it is there. A frame is called by its MATLAB number: "0001" to "1449".
 
     The official split (795 for training, 654 for testing, no room in both) is `testNdxs` of `splits.mat`. When that
     file lies beside this one in MATLAB 7.3 format it is obeyed. Otherwise a data set of 1449 frames gets its split
@@ -94,11 +94,13 @@ class NyuLabeled:
             try:
                 image = np.ascontiguousarray(file["images"][index].transpose(2, 1, 0))
                 levels = np.ascontiguousarray(file["depths"][index].T)
+                raw_levels = np.ascontiguousarray(file["rawDepths"][index].T) if "rawDepths" in file else None
             except Exception as error:  # HDF5 has many ways to say that bytes are missing
                 raise InputError(f"{name}: damaged or truncated ({error}); download the file again") from error
         unit_m = 1.0 if self.depth_unit_m is None else self.depth_unit_m
         depth_m = metres(levels, unit_m=unit_m, name=name)
-        return Sample(frame=frame, image=image, depth_m=depth_m, camera=nyu_camera(image))
+        raw_depth_m = None if raw_levels is None else metres(raw_levels, unit_m=unit_m, name=name)
+        return Sample(frame=frame, image=image, depth_m=depth_m, camera=nyu_camera(image), raw_depth_m=raw_depth_m)
 
 
 def nyu_room(scene: str) -> str:

@@ -78,9 +78,10 @@ def pair_files(
         if len(files) > 1:
             names = " and ".join(sorted(path.name for path, _ in files))
             raise InputError(f"{color_folder}: two pictures are called {stem} ({names}); keep one of them")
-    pairs = []
-    for stem in sorted(colors.keys() & depths.keys()):
-        pairs.append(_pair(stem, colors[stem][0], min(depths[stem], key=_preference)))
+    pairs = [
+        _pair(stem, colors[stem][0], min(depths[stem], key=_preference))
+        for stem in sorted(colors.keys() & depths.keys())
+    ]
     lonely = [Lonely(colors[stem][0][0], "depth") for stem in sorted(colors.keys() - depths.keys())]
     lonely += [Lonely(depths[stem][0][0], "colour") for stem in sorted(depths.keys() - colors.keys())]
     return pairs, lonely
