@@ -50,7 +50,7 @@ def check_command(options: CheckOptions) -> None:
         print_report(study, findings, console=out if out.is_terminal else Console(width=140))
     errors = [finding for finding in findings if finding.severity == "error"]
     if errors:
-        raise FaultyData(f"{options.data}: {len(errors)} errors: {'; '.join(error.title for error in errors)}")
+        raise FaultyData(f"{options.data}: the data check found errors: {'; '.join(error.title for error in errors)}")
 
 
 def check_before_training(data: DataOptions, *, seed: int, console: Console) -> None:

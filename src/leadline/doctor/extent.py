@@ -40,7 +40,7 @@ class ExtentFacts:
     @property
     def is_clipped(self) -> bool:
         """Whether many pixels share the maximum while few come near it."""
-        return not self.is_flat and self.at_maximum > _SPIKE and self.at_maximum > self.below_maximum
+        return not self.is_flat and self.at_maximum > max(_SPIKE, self.below_maximum / 3)
 
 
 def measure(view: View) -> ExtentFacts:
@@ -137,6 +137,6 @@ def _same_maximum(study: Study) -> list[Finding]:
     ]
 
 
-_SPIKE = 0.02
+_SPIKE = 0.015
 
 CHECK = Check(measure, find)

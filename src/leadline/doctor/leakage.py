@@ -23,13 +23,14 @@ class LookFacts:
         picture: digest of every pixel of the picture.
         depth: digest of every pixel of the depth map.
         thumbnail: (256,) int8, brightness of 16x16 cells without its mean, at a norm of 127 * 4.
-        slopes: (256,) bool, whether brightness rises from each of 16x17 cells to the next (difference hash).
+        slopes: (256,) int8, whether brightness rises (1), falls (-1) or stays (0) from each of 16x17 cells to the next
+            (a difference hash that does not listen to noise).
     """
 
     picture: str
     depth: str
     thumbnail: NDArray[np.int8]
-    slopes: NDArray[np.bool_]
+    slopes: NDArray[np.int8]
 
 
 def measure(view: View) -> LookFacts:
@@ -39,8 +40,9 @@ def measure(view: View) -> LookFacts:
     cells = cells - cells.mean()
     thumbnail = np.rint(cells / (np.linalg.norm(cells) + 1e-6) * _NORM).clip(-127, 127).astype(np.int8)
     steps = np.asarray(grey.resize((17, 16), Image.Resampling.BOX), np.float32)
-    sample = view.sample
-    return LookFacts(_digest(sample.image), _digest(sample.depth_m), thumbnail, (steps[:, 1:] > steps[:, :-1]).ravel())
+    rise = np.diff(steps, axis=1).ravel()
+    slopes = (np.sign(rise) * (np.abs(rise) > _QUIET)).astype(np.int8)
+    return LookFacts(_digest(view.sample.image), _digest(view.sample.depth_m), thumbnail, slopes)
 
 
 def find(study: Study) -> list[Finding]:
@@ -97,7 +99,7 @@ def _leaks(pairs: Sequence[tuple[FrameFacts, FrameFacts]], validation: Sequence[
             "error" if same else "warning",
             f"{count} of {len(validation)} validation frames are also in training, under the name of another room",
             f"{len(same)} pairs are the same pixel for pixel, {len(strange) - len(same)} look alike "
-            f"(thumbnails correlate above {ALIKE}, less than {FEW_SLOPES} of 256 slopes differ): "
+            f"(thumbnails correlate above {ALIKE}, less than {FEW_SLOPES} of 256 slopes oppose): "
             + shown([f"{judge.frame.identity} = {teacher.frame.identity}" for teacher, judge in strange], count=3),
             "Give the scenes the same room in their scene.json, or move them to one side with --data.validation-file.",
             tuple(dict.fromkeys(judge.frame.scene for _, judge in strange)),
@@ -164,7 +166,9 @@ def _look_alikes(train: Sequence[FrameFacts], validation: Sequence[FrameFacts]) 
     for judge in validation:
         look = judge.get(LookFacts)
         alike = thumbnails @ (look.thumbnail.astype(np.float32) / _NORM)
-        alike[(slopes != look.slopes).sum(axis=1) >= FEW_SLOPES] = -1
+        alike[(slopes * look.slopes == -1).sum(axis=1) >= FEW_SLOPES] = -1
+        # Two white walls are alike without being the same.
+        alike[((slopes != 0) & (look.slopes != 0)).sum(axis=1) < FEW_SLOPES] = -1
         best = int(alike.argmax())
         if alike[best] > ALIKE:
             pairs.append((train[best], judge))
@@ -183,7 +187,8 @@ def _digest(array: NDArray) -> str:
 
 
 ALIKE = 0.95
-FEW_SLOPES = 32
+FEW_SLOPES = 16
+_QUIET = 2.0
 _NORM = 127.0 * 4
 
 CHECK = Check(measure, find)

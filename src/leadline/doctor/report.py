@@ -97,13 +97,11 @@ def print_report(study: Study, findings: Sequence[Finding], *, console: Console)
         for part in (finding.evidence, _where(finding), finding.cure):
             if part:
                 console.print(f"  {plain(part)}", highlight=False, soft_wrap=True)
-    said = ", ".join(f"{count} {severity}s" for severity, count in counts(findings).items())
-    console.print(f"\n{said}", highlight=False)
+    console.print(f"\n{_counted(findings)}", highlight=False)
 
 
 def page(study: Study, findings: Sequence[Finding], source: Source, *, title: str) -> str:
     """The report as one HTML file that needs nothing else: pictures are in it, no script, no address."""
-    said = ", ".join(f"{count} {severity}s" for severity, count in counts(findings).items())
     head = "".join(f"<th>{column}</th>" for column in _COLUMNS)
     body = "".join(
         "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in _cells(row)) + "</tr>" for row in scene_rows(study)
@@ -111,7 +109,8 @@ def page(study: Study, findings: Sequence[Finding], source: Source, *, title: st
     sections = "".join(_section(finding, source) for finding in findings)
     return (
         f"<!doctype html><html lang=en><meta charset=utf-8><title>{escape(title)}</title><style>{_STYLE}</style>"
-        f"<h1>{escape(title)}</h1><p>{len(study.frames)} frames of {len(study.scenes)} scenes: {said}.</p>{sections}"
+        f"<h1>{escape(title)}</h1>"
+        f"<p>{len(study.frames)} frames of {len(study.scenes)} scenes: {_counted(findings)}.</p>{sections}"
         f"<h2>Depth of all frames</h2>{_histogram(depth_histogram(study))}<p>{escape(NYU)}.</p>"
         f"<h2>Scenes</h2><table><tr>{head}</tr>{body}</table></html>\n"
     )
@@ -197,6 +196,10 @@ def _cells(row: SceneRow) -> list[str]:
         f"{row.sharpness:.2f}",
         "" if row.offset is None else f"{row.offset[0]:+d},{row.offset[1]:+d}",
     ]
+
+
+def _counted(findings: Sequence[Finding]) -> str:
+    return ", ".join(f"{n} {severity}{'' if n == 1 else 's'}" for severity, n in counts(findings).items())
 
 
 def _where(finding: Finding) -> str:

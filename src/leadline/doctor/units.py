@@ -79,12 +79,12 @@ def _distances(study: Study) -> list[Finding]:
         if judged is not None and len(scenes) > 1:
             odd[name] = judged
     findings = []
-    for words in dict.fromkeys(judged[1].words for judged in odd.values()):
-        same = {name: judged for name, judged in odd.items() if judged[1].words == words}
+    for units in dict.fromkeys(judged[1] for judged in odd.values()):
+        same = {name: judged for name, judged in odd.items() if judged[1] == units}
         frames = [facts for name in same for facts in study.scenes[name]]
         severity: Severity = "error" if any(judged[0] == "error" for judged in same.values()) else "warning"
-        _, unit, evidence = next(iter(same.values()))
-        findings.append(_distance_finding(frames, tuple(same), severity, unit, f"{next(iter(same))}: {evidence}"))
+        name, (_, _, evidence) = next(iter(same.items()))
+        findings.append(_distance_finding(frames, tuple(same), severity, units, f"{name}: {evidence}"))
     return findings
 
 
@@ -96,8 +96,12 @@ class Unit:
     words: str
 
 
-def _judged(scenes: Sequence[Sequence[FrameFacts]], given_m: float | None) -> tuple[Severity, Unit, str] | None:
-    """How sure it is that these scenes are in another unit, which one, and why; None when they look like rooms."""
+def _judged(
+    scenes: Sequence[Sequence[FrameFacts]], given_m: float | None
+) -> tuple[Severity, tuple[Unit, ...], str] | None:
+    """How sure it is that these scenes are in another unit, in which, and why; None when they look like rooms."""
+    if not scenes:
+        return None
     traits = _traits(scenes)
     strangeness = _strangeness(traits, len(scenes), factor=1.0)
     divisor = math.gcd(*(facts.get(UnitFacts).divisor for frames in scenes for facts in frames))
@@ -109,7 +113,8 @@ def _judged(scenes: Sequence[Sequence[FrameFacts]], given_m: float | None) -> tu
     if has_trace:
         others = [unit for unit in UNITS if unit.step_m == 0.0002]
     fits = [(_strangeness(traits, len(scenes), factor=unit.step_m / assumed_m), unit) for unit in others]
-    best, unit = min(fits, key=lambda fit: fit[0])
+    best = min(fit for fit, _ in fits)
+    likely = tuple(unit for fit, unit in fits if fit < best + 1)
     if best > strangeness - 0.5 and not (has_trace and best < SUSPICIOUS):
         return None
     sides = {math.copysign(1, math.log(value / usual.middle)) for usual, value in traits}
@@ -117,19 +122,21 @@ def _judged(scenes: Sequence[Sequence[FrameFacts]], given_m: float | None) -> tu
     sure = has_trace or (agrees and strangeness > CERTAIN and len(scenes) >= 3)
     said = [f"{usual.words} {value:.2g} m (rooms: {usual.low:g} to {usual.high:g} m)" for usual, value in traits]
     trace = "; every value is a multiple of 5, as in files of 5000 steps a metre" if has_trace else ""
-    return "error" if sure else "warning", unit, "; ".join(said) + trace
+    return "error" if sure else "warning", likely, "; ".join(said) + trace
 
 
 def _distance_finding(
-    frames: Sequence[FrameFacts], scenes: tuple[str, ...], severity: Severity, unit: Unit, evidence: str
+    frames: Sequence[FrameFacts], scenes: tuple[str, ...], severity: Severity, units: tuple[Unit, ...], evidence: str
 ) -> Finding:
+    names = " or ".join(unit.words for unit in units)
+    flags = " or ".join(f"--data.depth-unit-m {unit.step_m:.6g} ({unit.words})" for unit in units)
     doubt = "" if severity == "error" else ", or it is no room"
     return Finding(
         "units",
         severity,
-        f"the distances are not those of rooms: the unit may be {unit.words}{doubt}",
+        f"the distances are not those of rooms: the unit may be {names}{doubt}",
         evidence,
-        f"If that is the unit of the files: --data.depth-unit-m {unit.step_m:.6g}",
+        f"If that is the unit of the files: {flags}",
         scenes,
         examples_of(frames, lambda facts: f"{facts.frame.identity}: median {facts.get(UnitFacts).median_m:.2f} m"),
     )
@@ -233,12 +240,12 @@ def _even_step_m(values_m: NDArray[np.float64]) -> float:
     """The step of evenly spaced values, each off by at most the rounding to a millimetre; 0 when there is none."""
     if len(values_m) < 20:
         return 0.0
-    step_m = float(np.percentile(np.diff(values_m), 20))
-    for _ in range(3):  # each round makes the step more precise, so that far values find their place
-        places = np.rint((values_m - values_m[0]) / step_m)
-        step_m = float((places @ (values_m - values_m[0])) / max(places @ places, 1e-12))
+    gaps_m = np.diff(values_m)
+    # Gap by gap: a step that is a little wrong would put far values into wrong places.
+    places = np.concatenate([[0], np.rint(gaps_m / np.percentile(gaps_m, 20)).cumsum()])
+    step_m = float((places @ (values_m - values_m[0])) / (places @ places))
     off_m = np.abs(values_m - values_m[0] - places * step_m)
-    return step_m if np.percentile(off_m, 95) < max(0.0012, 0.05 * step_m) and step_m > 0.004 else 0.0
+    return step_m if step_m > 0.004 and np.percentile(off_m, 95) < max(0.0012, 0.05 * step_m) else 0.0
 
 
 HISTOGRAM_BIN_M = 0.25
@@ -248,8 +255,8 @@ SUSPICIOUS, CERTAIN = 1.6, 2.5
 SPREAD_OF_SETS = 0.35
 """How much data sets differ as wholes (desks here, halls there), as a standard deviation of the logarithm."""
 USUAL = (
-    Usual("median depth", 1.75, 0.6, 0.5, 5),
-    Usual("far depth (98th percentile)", 3.0, 0.65, 0.8, 10),
+    Usual("median depth", 1.75, 0.6, 0.5, 5.0),
+    Usual("far depth (98th percentile)", 3.0, 0.65, 0.8, 10.0),
     Usual("height of the camera above level surfaces", 0.75, 0.6, 0.2, 2.5),
 )
 """Middles and spreads over 85 recorded scenes of many sensors; NYU Depth v2 (median about 2.5 m) lies within."""

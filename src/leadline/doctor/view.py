@@ -43,7 +43,7 @@ class View:
         """(n,) every measured depth at full size, ascending, in metres; a sample always has some."""
         return np.sort(self.sample.depth_m[self.sample.depth_m > 0])
 
-    def percentile_m(self, percent: float) -> float:
+    def percentile_m(self, percent: int) -> float:
         """Depth in metres that so many percent of the measured pixels do not exceed."""
         return float(self.measured_m[int(percent / 100 * (self.measured_m.size - 1))])
 
