@@ -1,5 +1,7 @@
 """Depth in another unit than was assumed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from rooms import found, only, room, rooms, serious, with_depth
@@ -81,3 +83,23 @@ def test_the_facts_are_those_of_the_measured_pixels():
 
 def test_nothing_is_found_where_nothing_was_read():
     assert found("units", []) == []
+
+
+def test_a_sensor_with_steps_of_five_millimetres_is_no_error():
+    coarse = with_depth(rooms(3), lambda depth_m: np.rint(depth_m * 200 / 2) / 200)
+    assert [finding.severity for finding in serious("units", coarse)] in ([], ["warning"])
+
+
+def test_metres_as_floats_are_told_by_how_much_they_are_off():
+    wrong = [replace(sample, depth_m=(sample.depth_m * np.float32(10.0001)).astype(np.float32)) for sample in rooms(8)]
+    finding = only(serious("units", wrong))
+    assert "0.1 times the one that was read" in finding.title
+    assert "0.0001" not in finding.cure
+
+
+def test_a_street_in_metres_is_a_warning_at_most():
+    down = (np.arange(240) - 119.5)[:, None] / 200 * np.ones((1, 320))
+    street = np.where(down > 0.02, 1.65 / np.maximum(down, 0.02), 60.0)
+    findings = serious("units", with_depth(rooms(5), lambda _: street))
+    assert [finding.severity for finding in findings] == ["warning"]
+    assert "or it is no room" in findings[0].title

@@ -12,7 +12,7 @@ from leadline.atomic import atomic_write
 from leadline.data.frames import decoding_workers, split_rule
 from leadline.data.sources.catalog import open_source
 from leadline.doctor.examine import examine, findings_of, spread
-from leadline.doctor.findings import Finding, Study
+from leadline.doctor.findings import Finding, Study, shown
 from leadline.doctor.report import as_json, counts, page, print_report
 from leadline.errors import FaultyData, UsageError
 from leadline.options import CheckOptions, DataOptions
@@ -65,7 +65,8 @@ def check_before_training(data: DataOptions, *, seed: int, console: Console) -> 
     findings = [finding for finding in found if finding.check != "reading"]
     for finding in findings:
         if finding.severity == "warning":
-            console.print(f"[yellow]data check:[/] {escape(finding.title)}", highlight=False, soft_wrap=True)
+            where = f" ({shown(finding.scenes, count=3)})" if finding.scenes else ""
+            console.print(f"[yellow]data check:[/] {escape(finding.title + where)}", highlight=False, soft_wrap=True)
     errors = [finding for finding in findings if finding.severity == "error"]
     if errors:
         said = "\n".join(f"  {error.title}: {error.evidence}\n  {error.cure}" for error in errors)

@@ -90,10 +90,23 @@ def _distances(study: Study) -> list[Finding]:
 
 @dataclass(frozen=True)
 class Unit:
-    """A unit that depth files come in: metres per step."""
+    """A unit that depth files come in: metres per step, and what it is called."""
 
     step_m: float
     words: str
+
+    @property
+    def flag(self) -> str:
+        """What to give to leadline."""
+        return f"--data.depth-unit-m {self.step_m:.6g} ({self.words})" if self.step_m else "--data.depth-unit-m"
+
+    def factor(self, assumed_m: float | None) -> float:
+        """How much longer distances become in this unit than they were read; without a known unit, than in mm."""
+        return self.step_m / (assumed_m or 0.001)
+
+    def unknown(self) -> Unit:
+        """The same ratio where nobody knows what unit was assumed (floats, or a data set's own scale)."""
+        return Unit(0.0, f"{self.factor(None):.3g} times the one that was read")
 
 
 def _judged(
@@ -104,22 +117,21 @@ def _judged(
         return None
     traits = _traits(scenes)
     strangeness = _strangeness(traits, len(scenes), factor=1.0)
-    divisor = math.gcd(*(facts.get(UnitFacts).divisor for frames in scenes for facts in frames))
-    has_trace = given_m in (None, 0.001) and divisor == 5
-    if strangeness < (0.0 if has_trace else SUSPICIOUS):
+    units = [facts.get(UnitFacts) for frames in scenes for facts in frames]
+    assumed_m = given_m or (0.001 if all(u.divisor > 0 for u in units) else None)
+    has_trace = assumed_m == 0.001 and math.gcd(*(u.divisor for u in units)) == 5 and min(u.values for u in units) > 50
+    if strangeness < SUSPICIOUS and not has_trace:
         return None
-    assumed_m = given_m or 0.001
-    others = [unit for unit in UNITS if abs(math.log(unit.step_m / assumed_m)) > math.log(1.5)]
-    if has_trace:
-        others = [unit for unit in UNITS if unit.step_m == 0.0002]
-    fits = [(_strangeness(traits, len(scenes), factor=unit.step_m / assumed_m), unit) for unit in others]
+    others = [UNITS[TUM]] if has_trace else [unit for unit in UNITS if abs(math.log(unit.factor(assumed_m))) > 0.4]
+    fits = [(_strangeness(traits, len(scenes), factor=unit.factor(assumed_m)), unit) for unit in others]
     best = min(fit for fit, _ in fits)
-    likely = tuple(unit for fit, unit in fits if fit < best + 1)
-    if best > strangeness - 0.5 and not (has_trace and best < SUSPICIOUS):
+    if best > (strangeness - 0.5 if not has_trace else max(strangeness, SUSPICIOUS)):
         return None
-    sides = {math.copysign(1, math.log(value / usual.middle)) for usual, value in traits}
-    agrees = len(traits) == len(USUAL) and len(sides) == 1
-    sure = has_trace or (agrees and strangeness > CERTAIN and len(scenes) >= 3)
+    likely = tuple(unit if assumed_m else unit.unknown() for fit, unit in fits if fit < best + 1)
+    # A street is as far as a room in a wrong unit; but the camera's height tells them apart.
+    agrees = len(traits) == len(USUAL) and not traits[-1][0].low <= traits[-1][1] <= traits[-1][0].high
+    # A sensor may have steps of 5 mm; then its rooms have the size of rooms.
+    sure = best < strangeness if has_trace else agrees and strangeness > CERTAIN and len(scenes) >= 3
     said = [f"{usual.words} {value:.2g} m (rooms: {usual.low:g} to {usual.high:g} m)" for usual, value in traits]
     trace = "; every value is a multiple of 5, as in files of 5000 steps a metre" if has_trace else ""
     return "error" if sure else "warning", likely, "; ".join(said) + trace
@@ -129,7 +141,7 @@ def _distance_finding(
     frames: Sequence[FrameFacts], scenes: tuple[str, ...], severity: Severity, units: tuple[Unit, ...], evidence: str
 ) -> Finding:
     names = " or ".join(unit.words for unit in units)
-    flags = " or ".join(f"--data.depth-unit-m {unit.step_m:.6g} ({unit.words})" for unit in units)
+    flags = " or ".join(dict.fromkeys(unit.flag for unit in units))
     doubt = "" if severity == "error" else ", or it is no room"
     return Finding(
         "units",
@@ -268,5 +280,6 @@ UNITS = (
     Unit(0.0002, "TUM's 5000 steps a metre"),
     Unit(0.0001, "tenths of a millimetre"),
 )
+TUM = 4
 
 CHECK = Check(measure, find)
