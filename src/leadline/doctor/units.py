@@ -122,7 +122,7 @@ def _judged(
     has_trace = assumed_m == 0.001 and math.gcd(*(u.divisor for u in units)) == 5 and min(u.values for u in units) > 50
     if strangeness < SUSPICIOUS and not has_trace:
         return None
-    others = [UNITS[TUM]] if has_trace else [unit for unit in UNITS if abs(math.log(unit.factor(assumed_m))) > 0.4]
+    others = [TUM] if has_trace else [unit for unit in UNITS if abs(math.log(unit.factor(assumed_m))) > 0.4]
     fits = [(_strangeness(traits, len(scenes), factor=unit.factor(assumed_m)), unit) for unit in others]
     best = min(fit for fit, _ in fits)
     if best > (strangeness - 0.5 if not has_trace else max(strangeness, SUSPICIOUS)):
@@ -272,14 +272,14 @@ USUAL = (
     Usual("height of the camera above level surfaces", 0.75, 0.6, 0.2, 2.5),
 )
 """Middles and spreads over 85 recorded scenes of many sensors; NYU Depth v2 (median about 2.5 m) lies within."""
+TUM = Unit(0.0002, "TUM's 5000 steps a metre")
 UNITS = (
     Unit(1.0, "metres"),
     Unit(0.01, "centimetres"),
     Unit(1 / 256, "KITTI's 256 steps a metre"),
     Unit(0.001, "millimetres"),
-    Unit(0.0002, "TUM's 5000 steps a metre"),
+    TUM,
     Unit(0.0001, "tenths of a millimetre"),
 )
-TUM = 4
 
 CHECK = Check(measure, find)
