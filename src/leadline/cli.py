@@ -31,12 +31,14 @@ VERBS = {
     "predict": Verb(options.PredictOptions, "leadline.inference.predict:predict_command"),
     "export": Verb(options.ExportOptions, "leadline.export.onnx:export_command"),
     "info": Verb(options.InfoOptions, "leadline.networks.info:info_command"),
+    "data check": Verb(options.CheckOptions, "leadline.doctor.check:check_command"),
     "data prepare": Verb(options.PrepareOptions, "leadline.data.frames:prepare_command"),
     "data download": Verb(options.DownloadOptions, "leadline.data.download_sets:download_command"),
 }
 
-EXIT_CODES = """exit codes: 0 done, 2 wrong options or recipe, 3 unusable images or data, 4 unusable model or weights,
-5 download failed, 6 cannot write, 7 training diverged, 8 some inputs were skipped, 75 stopped and saved (resume it)"""
+EXIT_CODES = """exit codes: 0 done, 1 the data check found errors, 2 wrong options or recipe, 3 unusable images or data,
+4 unusable model or weights, 5 download failed, 6 cannot write, 7 training diverged, 8 some inputs were skipped,
+75 stopped and saved (resume it)"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

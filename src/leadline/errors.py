@@ -1,6 +1,7 @@
 """Everything that leadline can refuse to do, and the exit code that says so.
 
 LeadlineError              1   anything below; the command line prints it without a stack trace
+├── FaultyData             1   the data check found errors
 ├── UsageError             2   options that cannot be meant
 │   └── RecipeError        2   a recipe with a wrong field (names the field, its line, what is allowed)
 ├── InputError             3   images, depth files or folders that cannot be used
@@ -23,6 +24,10 @@ class LeadlineError(Exception):
     """A failure that a person can act on: what was wrong, in which file or field, what to do."""
 
     exit_code = 1
+
+
+class FaultyData(LeadlineError):
+    """Frames that can be read, but would teach nonsense: the data check found errors."""
 
 
 class UsageError(LeadlineError):

@@ -42,6 +42,8 @@ class DataOptions:
     """Use this many frames only, spread over the rooms."""
     skip_bad_frames: bool = False
     """Leave unreadable frames out, with a warning, instead of stopping."""
+    check: bool = True
+    """Look at a sample of the frames before training, and stop at errors such as a wrong unit or unregistered depth."""
     store: Path | None = None
     """Folder of the prepared frames; in the cache folder when not given."""
     height: int = 240
@@ -266,6 +268,39 @@ class ExportOptions:
     """Model file (.safetensors)."""
     out: Annotated[Path | None, arg(aliases=["-o"])] = None
     """File to write; beside the model when not given."""
+
+
+@dataclass(frozen=True)
+class CheckOptions:
+    """Look for faults in a data set: units, registration, holes, leaks; exit code 1 when there are errors."""
+
+    data: Positional[Path]
+    """Frames: as for training."""
+    html: Path | None = None
+    """Write a report with pictures of each finding, one file that needs nothing else."""
+    json: bool = False
+    """Print JSON instead of tables."""
+    source: str = "auto"
+    """Kind of source, as for training."""
+    depth_unit_m: float | None = None
+    """Metres per step of the depth files, when it is not what their format implies."""
+    split_by: SplitBy = "room"
+    """The split to look for leaks across, as for training."""
+    validation_file: Path | None = None
+    """Text file that lists the scenes to validate on, one a line; replaces split_by."""
+    validation_share: float = 0.1
+    """Share of the rooms or frames to validate on."""
+    seed: int = 0
+    """Of the split: that of the run."""
+    frames: int | None = None
+    """Look at this many frames only, spread over the scenes; at all of them when not given."""
+    workers: int | None = None
+    """Threads that read and measure; one for each core when not given."""
+
+    def __post_init__(self) -> None:
+        _require(self.workers is None or self.workers >= 1, "workers", "at least 1", self.workers)
+        _require(self.frames is None or self.frames >= 1, "frames", "at least 1", self.frames)
+        _require(0 < self.validation_share < 1, "validation_share", "between 0 and 1", self.validation_share)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from leadline.data.frames import load_store, split_rule
 from leadline.data.loader import Batch, Batches
 from leadline.data.splits import Split, make_split, read_split, write_split
 from leadline.data.store import Store
+from leadline.doctor.check import check_before_training
 from leadline.errors import InputError
 from leadline.metrics import Metrics, error_sums, mean_over_groups
 from leadline.training.plan import Plan, begin_folder
@@ -47,12 +48,16 @@ def load_training_data(plan: Plan, fabric: Fabric, console: Console) -> Training
     """Prepare the frames (once, on the first process) and split them, or take the split of the run that goes on.
 
     Raises:
+        FaultyData: a quick look at the frames found errors, and data.check is on.
         InputError: frames that cannot be used, or other frames than those of the run that goes on.
     """
     recipe = plan.recipe
     quiet = console if fabric.is_global_zero else Console(quiet=True)
     # The first process prepares; the others find the store ready.
     with fabric.rank_zero_first(local=True):
+        # A run that goes on was checked when it began.
+        if recipe.data.check and not plan.resumes and fabric.is_global_zero:
+            check_before_training(recipe.data, seed=recipe.run.seed, console=quiet)
         store, frames = load_store(recipe.data, max_depth_m=recipe.model.max_depth_m, console=quiet)
     split_file = plan.folder / "split.json"
     split = make_split(frames, split_rule(recipe.data, seed=recipe.run.seed))
