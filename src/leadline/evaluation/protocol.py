@@ -21,7 +21,7 @@ class Window:
     """Rows and columns that count, for pictures of one size; on others the same part of the picture.
 
     Example:
-        >>> Window(rows=(45, 471), columns=(41, 601)).cut(np.zeros((240, 320))).shape
+        >>> Window(rows=(45, 471), columns=(41, 601)).cut(np.zeros((240, 320), np.float32)).shape
         (213, 280)
     """
 
