@@ -6,6 +6,7 @@ happens to a frame is a function of (seed, epoch, frame), whatever batch it is i
 
 import itertools
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import IntEnum, auto
 from functools import partial
 from math import sqrt
@@ -41,25 +42,42 @@ class Drawn(IntEnum):
     ERASE_LEFT = auto()
 
 
-def augment_bytes(
-    color: UInt8[Tensor, "b 3 h w"], levels: Int16[Tensor, "b h w"], draw: Draw, options: DataOptions
-) -> None:
+@dataclass(frozen=True)
+class ByteChanges:
+    """What happens to the bytes of each frame of a batch.
+
+    Attributes:
+        mirrored: (b,) bool.
+        permutation: (b,) number of the order of the colour channels; 0 leaves them.
+    """
+
+    mirrored: NDArray[np.bool_]
+    permutation: NDArray[np.int64]
+
+
+def draw_byte_changes(draw: Draw, options: DataOptions) -> ByteChanges:
+    """Mirror images with probability `flip`; with probability `channel_permutation` one of the six permutations.
+
+    One of the six changes nothing, as in DenseDepth.
+    """
+    permuted = draw(Drawn.PERMUTE) < options.channel_permutation
+    which = (draw(Drawn.PERMUTATION) * len(_PERMUTATIONS)).astype(np.int64)
+    return ByteChanges(draw(Drawn.FLIP) < options.flip, np.where(permuted, which, 0))
+
+
+def augment_bytes(color: UInt8[Tensor, "b 3 h w"], levels: Int16[Tensor, "b h w"], changes: ByteChanges) -> None:
     """Mirror some frames and permute the colours of some, in place.
 
     Args:
         color: RGB.
         levels: of the depth code, seen as int16; 0 is a hole, so the mask goes wherever the depth goes.
-        draw: the random numbers.
-        options: `flip`, and `channel_permutation`: the probability of one of the six permutations (one of which changes
-            nothing), as in DenseDepth.
+        changes: of these frames.
     """
-    mirrored = np.flatnonzero(draw(Drawn.FLIP) < options.flip)
+    mirrored = np.flatnonzero(changes.mirrored)
     _change(color, mirrored, lambda frames: frames.flip(-1))
     _change(levels, mirrored, lambda frames: frames.flip(-1))
-    permuted = draw(Drawn.PERMUTE) < options.channel_permutation
-    which = np.where(permuted, (draw(Drawn.PERMUTATION) * len(_PERMUTATIONS)).astype(np.int64), 0)
-    for number in range(1, len(_PERMUTATIONS)):
-        _change(color, np.flatnonzero(which == number), partial(_permuted, number=number))
+    for number in set(changes.permutation.tolist()) - {0}:
+        _change(color, np.flatnonzero(changes.permutation == number), partial(_permuted, number=number))
 
 
 def augment_floats(
@@ -147,7 +165,8 @@ def _change(batch: Tensor, rows: NDArray[np.int64], change: Callable[[Tensor], T
 
 
 def _permuted(frames: Tensor, *, number: int) -> Tensor:
-    return frames[..., _PERMUTATIONS[number], :, :]
+    # Whole planes are copied; indexing with a list would go byte by byte.
+    return frames.index_select(-3, _PERMUTATIONS[number].to(frames.device))
 
 
 def _grey(image: Tensor) -> Tensor:
@@ -155,4 +174,4 @@ def _grey(image: Tensor) -> Tensor:
     return (image * weights[:, None, None]).sum(dim=1, keepdim=True)
 
 
-_PERMUTATIONS = [list(order) for order in itertools.permutations(range(3))]
+_PERMUTATIONS = [torch.tensor(order) for order in itertools.permutations(range(3))]

@@ -1,7 +1,8 @@
 """Batches from a store: sliced on the host, finished on the device, in an order that depends on nothing hidden."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,7 +13,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from leadline.data.augment import augment_bytes, augment_floats
+from leadline.data.augment import ByteChanges, augment_bytes, augment_floats, draw_byte_changes
 from leadline.data.host_memory import HostMemory
 from leadline.data.order import shuffled_order, streamed_order
 from leadline.data.randomness import uniform
@@ -71,19 +72,22 @@ class Batches:
     def shuffled(self, epoch: int, *, start: int = 0, options: DataOptions) -> Iterator[Batch]:
         """The batches of an epoch from the `start`-th on, augmented as the options say."""
         groups = self._groups(np.asarray(self.indices, np.int64)[self._order(epoch)])[start:]
-        for color, levels, group in self._gathered(groups):
-            draw = partial(_draw, group, self.seed, epoch)
-            augment_bytes(color, levels.view(torch.int16), draw, options)  # few operations know uint16
-            batch = self._finished(color, levels, group)
+
+        def augmented(at: int) -> Batch:
+            self._read_ahead(groups, at)
+            draw = partial(_draw, groups[at], self.seed, epoch)
+            batch = self._batch(groups[at], draw_byte_changes(draw, options))
             augment_floats(batch.image, batch.depth_m, draw, options)
-            yield batch
+            return batch
+
+        yield from _one_ahead(augmented, len(groups))
 
     def in_order(self) -> Iterator[Batch]:
         """All frames as they are, for validation; each process gets its own share, which may be empty."""
         share = np.asarray(self.indices, np.int64)[self.rank :: self.world]
         size = max(1, self.batch_size // self.world)
-        for color, levels, group in self._gathered([share[at : at + size] for at in range(0, len(share), size)]):
-            yield self._finished(color, levels, group)
+        groups = [share[at : at + size] for at in range(0, len(share), size)]
+        yield from _one_ahead(lambda at: self._batch(groups[at], None), len(groups))
 
     def _order(self, epoch: int) -> Indices:
         count = len(self.indices)
@@ -98,27 +102,24 @@ class Batches:
         shares = [group[: len(group) // self.world * self.world][self.rank :: self.world] for group in groups]
         return [share for share in shares if len(share)]
 
-    def _gathered(self, groups: list[Indices]) -> Iterator[tuple[Tensor, Tensor, Indices]]:
-        """Bytes on the device in order, the next batch being sliced while the caller works on this one."""
-        with ThreadPoolExecutor(1, thread_name_prefix="gather") as pool:
-            pending = [pool.submit(self._gather, groups, at) for at in range(min(1, len(groups)))]
-            for at, group in enumerate(groups):
-                color, levels = pending.pop().result()
-                if at + 1 < len(groups):
-                    pending.append(pool.submit(self._gather, groups, at + 1))
-                # From pinned memory the copy runs while the device still works on the batch before.
-                yield self._sent(color), self._sent(levels), group
-
-    def _sent(self, host: Tensor) -> Tensor:
-        return host.to(self.device, non_blocking=True)
-
-    def _gather(self, groups: list[Indices], at: int) -> tuple[Tensor, Tensor]:
-        self._read_ahead(groups, at)
+    def _batch(self, group: Indices, changes: ByteChanges | None) -> Batch:
         height, width = self.store.framing.height, self.store.framing.width
-        color = self._host((len(groups[at]), 3, height, width), torch.uint8)
-        levels = self._host((len(groups[at]), height, width), torch.uint16)
-        self.store.gather(groups[at], color=color.numpy(), levels=levels.numpy())
-        return color, levels
+        image = self._floats((len(group), 3, height, width))
+        depth_m = self._floats((len(group), 1, height, width))
+        color, levels = self._bytes(group)
+        if changes is not None:
+            augment_bytes(color, levels.view(torch.int16), changes)  # few operations know uint16
+        self._to_floats(color, image)
+        self._to_metres(levels, depth_m[:, 0])
+        return Batch(image, depth_m, group)
+
+    def _bytes(self, group: Indices) -> tuple[Tensor, Tensor]:
+        height, width = self.store.framing.height, self.store.framing.width
+        color = self._host((len(group), 3, height, width), torch.uint8)
+        levels = self._host((len(group), height, width), torch.uint16)
+        self.store.gather(group, color=color.numpy(), levels=levels.numpy())
+        # From pinned memory the copy runs while the device still works on the batch before.
+        return color.to(self.device, non_blocking=True), levels.to(self.device, non_blocking=True)
 
     def _read_ahead(self, groups: list[Indices], at: int) -> None:
         """While one buffer's frames are used, the disk reads the next one's."""
@@ -133,16 +134,16 @@ class Batches:
             return torch.empty(shape, dtype=kind, pin_memory=True)
         return self._memory.empty(shape, kind)
 
-    def _finished(self, color: Tensor, levels: Tensor, group: Indices) -> Batch:
-        image, depth_m = self._floats(color.shape), self._floats((len(group), 1, *levels.shape[1:]))
-        image.copy_(color).div_(255)
-        self._to_metres(levels[:, None], depth_m)
-        return Batch(image, depth_m, group)
-
     def _floats(self, shape: tuple[int, ...]) -> Tensor:
         if self.device.type == "cpu":
             return self._memory.empty(tuple(shape), torch.float32)
         return torch.empty(shape, device=self.device)
+
+    def _to_floats(self, color: Tensor, image: Tensor) -> None:
+        if self.device.type == "cpu":
+            np.divide(color.numpy(), np.float32(255), out=image.numpy())  # one pass over the memory; torch needs two
+        else:
+            image.copy_(color).div_(255)
 
     def _to_metres(self, levels: Tensor, depth_m: Tensor) -> None:
         code = self.store.code
@@ -150,6 +151,18 @@ class Batches:
             depth_m.copy_(levels).mul_(code.step_m)
         else:
             depth_m.copy_(torch.from_numpy(code.table()).to(self.device)[levels.to(torch.int32)])
+
+
+def _one_ahead(make: Callable[[int], Batch], count: int) -> Iterator[Batch]:
+    """make(0) to make(count - 1), each being made while the caller works on the one before."""
+    # One thread of its own: at the speed of memory more of them only wait for one another, and for the training's.
+    with ThreadPoolExecutor(1, thread_name_prefix="batches", initializer=partial(torch.set_num_threads, 1)) as pool:
+        pending = deque(pool.submit(make, at) for at in range(min(1, count)))
+        for at in range(1, count + 1):
+            batch = pending.popleft().result()
+            if at < count:
+                pending.append(pool.submit(make, at))
+            yield batch
 
 
 def _draw(frames: Indices, seed: int, epoch: int, drawn: int) -> NDArray[np.float64]:
