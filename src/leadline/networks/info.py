@@ -6,6 +6,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from leadline.errors import UsageError
 from leadline.model_card import ModelCard
 from leadline.networks.depth_net import DepthNet
 from leadline.networks.model_file import load_model
@@ -17,7 +18,9 @@ def info_command(options: InfoOptions) -> None:
     """Print a network stage by stage, as a table or as JSON."""
     height, width = read_size(options.input)
     card = None
-    if Path(options.model).suffix in (".safetensors", ".onnx") or Path(options.model).is_file():
+    if Path(options.model).suffix == ".onnx":
+        raise UsageError(f"{options.model}: info reads .safetensors models; this was exported from one")
+    if Path(options.model).suffix == ".safetensors" or Path(options.model).is_file():
         net, card = load_model(Path(options.model))
     else:
         net = DepthNet(options.model)

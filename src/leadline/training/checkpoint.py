@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor
 
 from leadline.atomic import atomic_write
 from leadline.errors import ModelFileError
@@ -41,13 +40,13 @@ class Progress:
     loss_steps: int = 0
     seconds: float = 0.0
 
-    def add_step(self, terms: Mapping[str, Tensor]) -> None:
+    def add_step(self, terms: Mapping[str, float]) -> None:
         """Count one step and its weighted loss terms."""
         self.step += 1
         self.batch += 1
         self.loss_steps += 1
         for name, value in terms.items():
-            self.loss_sums[name] = self.loss_sums.get(name, 0.0) + float(value)
+            self.loss_sums[name] = self.loss_sums.get(name, 0.0) + value
 
     def mean_terms(self, fabric: Fabric) -> dict[str, float]:
         """Mean of each weighted loss term since the last validation, over all processes."""

@@ -1,5 +1,6 @@
 """What goes wrong in trainings of depth networks, seen early and said in words."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -12,7 +13,7 @@ FLAT_BELOW = 0.2
 """A prediction is flat when it varies less than this share of the truth (standard deviations, median over frames)."""
 
 
-def check_finite(terms: Mapping[str, Tensor], *, step: int, learning_rate: float, files: Sequence[str]) -> None:
+def check_finite(terms: Mapping[str, float], *, step: int, learning_rate: float, files: Sequence[str]) -> None:
     """Stop before weights are spoilt.
 
     Args:
@@ -24,7 +25,7 @@ def check_finite(terms: Mapping[str, Tensor], *, step: int, learning_rate: float
     Raises:
         TrainingDiverged: a term is NaN or infinite; names it, the frames, and what to change.
     """
-    broken = [name for name, value in terms.items() if not bool(torch.isfinite(value))]
+    broken = [name for name, value in terms.items() if not math.isfinite(value)]
     if broken:
         raise TrainingDiverged(_diverged(f"the loss term {' and '.join(broken)}", step, learning_rate, files))
 

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from torch import Tensor
 
 from leadline.metrics import Metrics
 from leadline.training.learner import Learner
@@ -57,11 +56,11 @@ class Reporter:
         if learner.progress.step:
             self.say(f"going on from step {learner.progress.step}")
 
-    def stepped(self, *, step: int, epoch: int, loss: Tensor, images_per_s: float) -> None:
+    def stepped(self, *, step: int, epoch: int, loss: float, images_per_s: float) -> None:
         """After each step."""
         if self._bar.disable:
             return
-        status = f"{images_per_s:.1f} images/s  loss {float(loss):.4f}{self._validated}"
+        status = f"{images_per_s:.1f} images/s  loss {loss:.4f}{self._validated}"
         self._bar.update(self._task, completed=step, epoch=epoch + 1, status=status)
 
     def validated(self, row: Mapping[str, float], *, epochs: int, left_s: float) -> None:

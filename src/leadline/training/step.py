@@ -9,7 +9,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from leadline.data.loader import Batch
-from leadline.losses import TrainingLoss, training_loss
+from leadline.losses import training_loss
 from leadline.networks.depth_head import Codec
 from leadline.networks.depth_net import DepthNet
 from leadline.options import ModelOptions, OptimOptions
@@ -27,7 +27,7 @@ def take_step(
     learning_rate: float,
     step: int,
     names: list[str],
-) -> TrainingLoss:
+) -> dict[str, float]:
     """Forward, loss in float32, backward, update.
 
     Args:
@@ -40,6 +40,9 @@ def take_step(
         learning_rate: of this step.
         step: its number, for messages.
         names: of the batch's frames, for messages.
+
+    Returns:
+        The weighted loss terms.
 
     Raises:
         TrainingDiverged: the loss or its gradient is not finite; the weights are those before the step.
@@ -54,7 +57,9 @@ def take_step(
         data_range=codec.data_range,
         total=lambda counts: fabric.all_reduce(counts, reduce_op="sum"),
     )
-    check_finite(loss.terms, step=step, learning_rate=learning_rate, files=names)
+    # One wait for the device, not one for each term.
+    terms = dict(zip(loss.terms, torch.stack([*loss.terms.values()]).tolist(), strict=True))
+    check_finite(terms, step=step, learning_rate=learning_rate, files=names)
     optimizer.zero_grad(set_to_none=True)
     fabric.backward(loss.value)
     if options.clip_norm is not None:
@@ -67,7 +72,7 @@ def take_step(
     for group in optimizer.param_groups:
         group["lr"] = learning_rate
     optimizer.step()
-    return loss
+    return terms
 
 
 def measured_at(

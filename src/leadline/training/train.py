@@ -73,7 +73,7 @@ def run_epochs(
         clock.resume()
         for batch in data.train.shuffled(epoch, start=progress.batch, options=recipe.data):
             clock.got_data()
-            loss = take_step(
+            terms = take_step(
                 fabric,
                 learner.net,
                 codec,
@@ -84,9 +84,9 @@ def run_epochs(
                 step=progress.step,
                 names=data.names(batch),
             )
-            progress.add_step(loss.terms)
+            progress.add_step(terms)
             clock.stepped(images=len(batch.frames) * fabric.world_size)
-            reporter.stepped(step=progress.step, epoch=epoch, loss=loss.value, images_per_s=clock.images_per_s)
+            reporter.stepped(step=progress.step, epoch=epoch, loss=sum(terms.values()), images_per_s=clock.images_per_s)
 
             watch.expect_close(frames=data.validation_share, seconds_per_frame=clock.seconds / clock.images)
             stop = watch.reason(fabric)
