@@ -42,7 +42,8 @@ def as_json(result: Evaluation) -> dict[str, object]:
     """The whole result in plain values; None stands for what is infinite or undefined."""
 
     def both(pair: tuple[Metrics, Metrics]) -> dict[str, object]:
-        return {"model": asdict(pair[0]), "constant": asdict(pair[1])}
+        model, constant = ({**asdict(metrics), "scale_invariant": metrics.scale_invariant} for metrics in pair)
+        return {"model": model, "constant": constant}
 
     plain = {
         "protocol": {"name": result.protocol.name, "version": result.protocol.version},
