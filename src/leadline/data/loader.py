@@ -80,14 +80,14 @@ class Batches:
             augment_floats(batch.image, batch.depth_m, draw, options)
             return batch
 
-        yield from _one_ahead(augmented, len(groups))
+        yield from _one_ahead(augmented, len(groups), device=self.device)
 
     def in_order(self) -> Iterator[Batch]:
         """All frames as they are, for validation; each process gets its own share, which may be empty."""
         share = np.asarray(self.indices, np.int64)[self.rank :: self.world]
         size = max(1, self.batch_size // self.world)
         groups = [share[at : at + size] for at in range(0, len(share), size)]
-        yield from _one_ahead(lambda at: self._batch(groups[at], None), len(groups))
+        yield from _one_ahead(lambda at: self._batch(groups[at], None), len(groups), device=self.device)
 
     def _order(self, epoch: int) -> Indices:
         count = len(self.indices)
@@ -153,16 +153,22 @@ class Batches:
             depth_m.copy_(torch.from_numpy(code.table()).to(self.device)[levels.to(torch.int32)])
 
 
-def _one_ahead(make: Callable[[int], Batch], count: int) -> Iterator[Batch]:
+def _one_ahead(make: Callable[[int], Batch], count: int, *, device: torch.device) -> Iterator[Batch]:
     """make(0) to make(count - 1), each being made while the caller works on the one before."""
-    # One thread of its own: at the speed of memory more of them only wait for one another, and for the training's.
-    with ThreadPoolExecutor(1, thread_name_prefix="batches", initializer=partial(torch.set_num_threads, 1)) as pool:
+    with ThreadPoolExecutor(1, "batches", initializer=partial(_begin_thread, device)) as pool:
         pending = deque(pool.submit(make, at) for at in range(min(1, count)))
         for at in range(1, count + 1):
             batch = pending.popleft().result()
             if at < count:
                 pending.append(pool.submit(make, at))
             yield batch
+
+
+def _begin_thread(device: torch.device) -> None:
+    # At the speed of memory more threads only wait for one another, and for the training's.
+    torch.set_num_threads(1)
+    if device.type == "cuda":
+        torch.cuda.set_device(device)  # else a thread begins on the first, and pins its memory there
 
 
 def _draw(frames: Indices, seed: int, epoch: int, drawn: int) -> NDArray[np.float64]:
