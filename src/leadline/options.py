@@ -165,7 +165,8 @@ class RunOptions:
     validate_every: int = 1
     """Epochs between validations."""
     save_every_s: float = 60.0
-    """Seconds between savings of the training state within an epoch."""
+    """Seconds between savings of the training state within an epoch; more where the disk is so slow that they would take
+    over a twentieth of the time. 0: after every step."""
     pictures: int = 4
     """Validation frames drawn at each validation."""
 

@@ -1,6 +1,11 @@
 """How fast a training is, and how much of its time goes into waiting for data."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+SAVING_SHARE = 1 / 20
+"""Of a training's time that savings may take at most: on a slow disk, states are written less often than asked."""
 
 
 class Clock:
@@ -16,6 +21,7 @@ class Clock:
     def __init__(self) -> None:
         self.reset()
         self._saved = self._mark = time.monotonic()
+        self._saving_s = 0.0
 
     def reset(self) -> None:
         """Forget the sums."""
@@ -35,14 +41,21 @@ class Clock:
         self.images += images
         self.steps += 1
 
-    def saved(self) -> None:
-        """The training state was written just now."""
+    @contextmanager
+    def saving(self) -> Iterator[None]:
+        """Around the writing of the training state."""
+        began = time.monotonic()
+        yield
         self._saved = time.monotonic()
+        self._saving_s = self._saved - began
 
-    @property
-    def since_saved_s(self) -> float:
-        """Seconds since the training state was written."""
-        return time.monotonic() - self._saved
+    def saving_is_due(self, every_s: float) -> bool:
+        """Whether `every_s` seconds are over since the last saving, and it cost less than its share of them.
+
+        With 0 it is always due.
+        """
+        wait_s = max(every_s, self._saving_s / SAVING_SHARE) if every_s > 0 else 0.0
+        return time.monotonic() - self._saved > wait_s
 
     @property
     def seconds(self) -> float:

@@ -90,9 +90,9 @@ def run_epochs(
 
             watch.expect_close(frames=data.validation_share, seconds_per_frame=clock.seconds / clock.images)
             stop = watch.reason(fabric)
-            if stop or clock.since_saved_s > recipe.run.save_every_s:
-                save_state(plan, fabric, learner)
-                clock.saved()
+            if stop or clock.saving_is_due(recipe.run.save_every_s):
+                with clock.saving():
+                    save_state(plan, fabric, learner)
             if stop:
                 break
         if stop:
@@ -104,8 +104,8 @@ def run_epochs(
             with watch.measuring_close():
                 report = _validate(plan, fabric, data, learner)
                 _record(report, plan, fabric, data, learner, clock, log, reporter)
-                save_state(plan, fabric, learner)
-            clock.saved()
+                with clock.saving():
+                    save_state(plan, fabric, learner)
             clock.reset()
             stop = None if is_last else watch.reason(fabric)
             if stop:
