@@ -18,7 +18,7 @@ ROOT = Path(leadline.__file__).parent
 FLOORS = {
     5: "cli __main__",
     4: "training",
-    3: "doctor evaluation export",
+    3: "doctor evaluation export labelling",
     2: "data inference",
     1: "depth networks losses metrics model_card options recipes",
     0: "errors atomic downloads __init__",
@@ -54,6 +54,7 @@ WITHOUT_TORCH = [
     "leadline.data.frames",
     "leadline.data.download_sets",
     "leadline.doctor.check",
+    "leadline.labelling.label",
 ]
 
 FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms.split()}

@@ -33,6 +33,7 @@ VERBS = {
     "info": Verb(options.InfoOptions, "leadline.networks.info:info_command"),
     "data check": Verb(options.CheckOptions, "leadline.doctor.check:check_command"),
     "data prepare": Verb(options.PrepareOptions, "leadline.data.frames:prepare_command"),
+    "data label": Verb(options.LabelOptions, "leadline.labelling.label:label_command"),
     "data download": Verb(options.DownloadOptions, "leadline.data.download_sets:download_command"),
 }
 

@@ -333,6 +333,46 @@ class PrepareOptions:
 
 
 @dataclass(frozen=True)
+class LabelOptions:
+    """Let a depth model label photographs: the result is a source of frames like any other."""
+
+    images: Positional[tuple[str, ...]]
+    """Photographs, folders or patterns."""
+    teacher: str
+    """Depth model: a leadline model, a .tflite or .onnx file with its declaration in a .yaml beside it, or NAME:FILE
+    with a declaration that ships with leadline (docs/labelling.md)."""
+    out: Path
+    """Folder of the labelled scenes; pictures that are labelled in it already are passed over."""
+    kind: Literal["metric", "relative"] = "metric"
+    """Metres, or inverse depth without scale and shift."""
+    aspect: str | None = None
+    """True shape of the pictures, such as 4:3, when they were squeezed; they are stretched to it and stored so."""
+    largest_side_px: int = 640
+    """Larger photographs are scaled down to this before they are labelled and stored."""
+    drop_above: float = 0.2
+    """Drop photographs on which the teacher contradicts itself by more than this share."""
+    workers: int | None = None
+    """Threads that read, label and write; one for each core when not given."""
+
+    def __post_init__(self) -> None:
+        _require(self.workers is None or self.workers >= 1, "workers", "at least 1", self.workers)
+        _require(self.largest_side_px >= 64, "largest_side_px", "at least 64 pixels", self.largest_side_px)
+        _require(self.drop_above > 0, "drop_above", "positive", self.drop_above)
+
+
+def read_aspect(text: str) -> float:
+    """Width over height of a text like 4:3.
+
+    Raises:
+        UsageError: not two positive numbers with a colon between them.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?):(\d+(?:\.\d+)?)", text.strip())
+    if not match or not 0.1 <= float(match[1]) / max(float(match[2]), 1e-9) <= 10:
+        raise UsageError(f"an aspect is WIDTH:HEIGHT, such as 4:3, got {text!r}")
+    return float(match[1]) / float(match[2])
+
+
+@dataclass(frozen=True)
 class DownloadOptions:
     """Fetch a public data set by its name, and unpack it."""
 

@@ -121,7 +121,8 @@ def write_depth16(path: Path, depth_m: NDArray[np.float32]) -> None:
     known = (depth_m > 0) & (depth_m <= MAX_DEPTH16_M)  # False for NaN
     millimetres = np.round(np.where(known, depth_m, 0) / MILLIMETRE_M)
     with atomic_write(path) as part:
-        Image.fromarray(millimetres.astype(np.uint16)).save(part, format="PNG")
+        # zlib's first level: a third of the time of Pillow's own sixth, for files that are a sixth larger.
+        Image.fromarray(millimetres.astype(np.uint16)).save(part, format="PNG", compress_level=1)
 
 
 def write_npy(path: Path, depth_m: NDArray[np.float32]) -> None:

@@ -50,11 +50,23 @@ def parse_recipe(text: str, *, name: str) -> Recipe:
         >>> parse_recipe("optim: {learning_rate: 1e-3}", name="mine.yaml").optim.learning_rate
         0.001
     """
+    return parse_fields(Recipe, text, name=name)
+
+
+def parse_fields(kind: type[T], text: str, *, name: str) -> T:
+    """A frozen dataclass from YAML, strictly; `name` is that of the file, for messages.
+
+    Raises:
+        RecipeError: not YAML, or a field that is unknown, given twice, missing or wrong; names it, its line and what is
+            allowed.
+    """
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
         raise RecipeError(f"{name}: not YAML: {error}") from error
-    return Recipe() if root is None else _fill(Recipe, root, where="", name=name)
+    if root is None:  # an empty file has no node, but may leave every field at its default
+        root = yaml.MappingNode("tag:yaml.org,2002:map", [], start_mark=yaml.Mark(name, 0, 0, 0, None, 0))
+    return _fill(kind, root, where="", name=name)
 
 
 def write_recipe(path: Path, recipe: Recipe) -> None:
@@ -97,12 +109,19 @@ def _fill(kind: type[T], node: yaml.Node, *, where: str, name: str) -> T:
             said = error if isinstance(error, yaml.YAMLError) else f"must be {error}"
             raise RecipeError(f"{name}, line {line}: {full_name} {said}") from error
         lines[full_name] = line
+    missing = [entry.name for entry in dataclasses.fields(kind) if _is_required(entry) and entry.name not in values]  # type: ignore[arg-type]
+    if missing:
+        raise RecipeError(f"{name}: {', '.join(missing)} must be given")
     try:
         return kind(**values)
     except RecipeError as error:
         # A section checks its values itself, together; what it says begins with the name of one.
         line = lines.get(str(error).split()[0], node.start_mark.line + 1)
         raise RecipeError(f"{name}, line {line}: {error}") from error
+
+
+def _is_required(entry: dataclasses.Field) -> bool:
+    return entry.default is dataclasses.MISSING and entry.default_factory is dataclasses.MISSING
 
 
 def _converted(value: object, hint: Any) -> object:
@@ -118,6 +137,8 @@ def _converted(value: object, hint: Any) -> object:
         raise ValueError(f"one of {', '.join(map(str, arguments))}, got {value!r}")
     if origin is dict and isinstance(value, Mapping):
         return {str(key): _converted(entry, arguments[1]) for key, entry in value.items()}
+    if origin is tuple and isinstance(value, list) and len(value) == len(arguments):
+        return tuple(_converted(entry, kind) for entry, kind in zip(value, arguments, strict=True))
     if hint is Path and isinstance(value, str):
         return Path(value)
     # YAML 1.1 reads 1e-4 as text.
@@ -128,7 +149,9 @@ def _converted(value: object, hint: Any) -> object:
             pass
     elif isinstance(hint, type) and type(value) is hint:
         return value
-    raise ValueError(f"{_SPOKEN.get(hint, 'a mapping of names to numbers')}, got {value!r}")
+    spoken = f"a list of {len(arguments)} numbers" if origin is tuple else _SPOKEN.get(hint, _SPOKEN_OTHERWISE)
+    raise ValueError(f"{spoken}, got {value!r}")
 
 
+_SPOKEN_OTHERWISE = "a mapping of names to numbers"
 _SPOKEN = {float: "a number", int: "a whole number", bool: "true or false", str: "text", Path: "a path"}

@@ -28,8 +28,9 @@ class SceneFolders:
         root/<scene>/scene.json         may be missing
 
     `scene.json` may say `room` (text; scenes of one room never part in a split; the scene's name when missing),
-    `intrinsics` (`fx fy cx cy` in pixels of a picture of `rgb_size`, which is [width, height]) and `depth_unit_m`
-    (metres per step of the depth files). Its other keys are for people.
+    `every_frame_is_a_room` (true for photographs of as many rooms), `intrinsics` (`fx fy cx cy` in pixels of a picture
+    of `rgb_size`, which is [width, height]) and `depth_unit_m` (metres per step of the depth files). Its other keys are
+    for people.
 
     Args:
         root: the folder of scenes, or a single scene's folder.
@@ -61,7 +62,7 @@ class SceneFolders:
             card = _read_card(folder / "scene.json")
             self._cards[scene] = card
             for pair in pairs:
-                frame = pair.frame(scene=scene, room=card.room or scene)
+                frame = pair.frame(scene=scene, room=card.room_of(pair.stem, scene=scene))
                 self._pairs[frame.identity] = pair
                 frames.append(frame)
         check_paired(self.root, list(self._pairs.values()), lonely)
@@ -94,8 +95,13 @@ class _SceneCard:
     """What scene.json says; None where it says nothing."""
 
     room: str | None = None
+    every_frame_is_a_room: bool = False
     camera: Camera | None = None
     depth_unit_m: float | None = None
+
+    def room_of(self, name: str, *, scene: str) -> str:
+        room = self.room or scene
+        return f"{room}/{name}" if self.every_frame_is_a_room else room
 
 
 def _has_both(folder: Path) -> bool:
@@ -117,7 +123,12 @@ def _read_card(path: Path) -> _SceneCard:
         said = json.loads(content)
         if not isinstance(said, dict):
             raise TypeError(f"it must be an object {{...}}, not {type(said).__name__}")
-        return _SceneCard(room=_room(said), camera=_camera(said), depth_unit_m=_unit_m(said))
+        return _SceneCard(
+            room=_room(said),
+            every_frame_is_a_room=_claim(said, "every_frame_is_a_room"),
+            camera=_camera(said),
+            depth_unit_m=_unit_m(said),
+        )
     except (ValueError, TypeError, RecursionError) as error:
         raise InputError(f"{path}: cannot be understood: {error}") from error
 
@@ -127,6 +138,13 @@ def _room(said: dict[str, Any]) -> str | None:
     if room is not None and (not isinstance(room, str) or not room):
         raise TypeError(f"room must be a text, got {room!r}")
     return room
+
+
+def _claim(said: dict[str, Any], key: str) -> bool:
+    claim = said.get(key, False)
+    if not isinstance(claim, bool):
+        raise TypeError(f"{key} must be true or false, got {claim!r}")
+    return claim
 
 
 def _camera(said: dict[str, Any]) -> Camera | None:
