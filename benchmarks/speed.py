@@ -71,7 +71,7 @@ def training_table(options: Options, console: Console) -> None:
         marks.append(time.perf_counter())
         depth_m, valid = measured_at(batch.depth_m, size=predicted.shape[-2:], codec=net.head.codec)
         truth = net.head.codec.encode(depth_m)
-        loss = training_loss(predicted=predicted, truth=truth, valid=valid, weights=PAPER, data_range=1.0)
+        loss = training_loss(predicted=predicted, truth=truth, valid=valid, weights=PAPER, code=net.head.codec)
         marks.append(time.perf_counter())
         optimizer.zero_grad()
         loss.value.backward()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from leadline.errors import RecipeError
-from leadline.options import DataOptions, ModelOptions, OptimOptions, Recipe, RunOptions
+from leadline.options import DataOptions, ModelOptions, MoreSource, OptimOptions, Recipe, RunOptions
 from leadline.recipes import parse_recipe, read_recipe, recipe_names, write_recipe
 
 PAPER_LOSS = {"l1": 0.1, "gradient": 1.0, "ssim": 1.0}
@@ -21,7 +21,12 @@ def test_a_shipped_recipe_comes_back_from_its_file(name, tmp_path):
 def test_a_recipe_without_defaults_comes_back(tmp_path):
     recipe = Recipe(
         DataOptions(
-            root=Path("frames"), depth_unit_m=1e-3, validation_file=Path("v.txt"), limit=3, skip_bad_frames=True
+            root=Path("frames"),
+            more=(MoreSource(Path("labelled"), share=0.5, weight=0.25), MoreSource(Path("b"), 0.1, depth_unit_m=1e-3)),
+            depth_unit_m=1e-3,
+            validation_file=Path("v.txt"),
+            limit=3,
+            skip_bad_frames=True,
         ),
         ModelOptions(encoder="timm:resnet18", weights="none", codec="log", min_depth_m=0.5, max_depth_m=80.0),
         OptimOptions(optimizer="adamw", learning_rate=3e-5, clip_norm=1.0, loss={"silog": 1e-5}),
@@ -101,6 +106,12 @@ def test_the_range_of_depth_is_judged_as_a_whole():
         ("data: [1, 2]", ("line 1", "data must be a mapping")),
         ("- 1", ("line 1", "a recipe must be a mapping")),
         ("data: {flip: [", ("not YAML",)),
+        ("data:\n  more:\n  - {root: a}", ("line 3", "share of data.more must be given")),
+        ("data:\n  more:\n  - root: a\n    share: 2", ("line 4", "data.more.share", "between 0 and 1")),
+        ("data:\n  more:\n  - {root: a, shore: 2}", ("line 3", "data.more.shore", "did you mean 'share'")),
+        ("data: {more: a}", ("line 1", "data.more must be a list of mappings")),
+        ("data: {more: [{root: a, share: 0.01}]}", ("line 1", "data.more", "a frame of a batch of 32")),
+        ("data: {more: [{root: a, share: 0.6}, {root: b, share: 0.4}]}", ("line 1", "data.more", "below 1 together")),
         ("data: {flip: .nan}", ("data.flip", "a probability")),
         ("optim: {learning_rate: .nan}", ("optim.learning_rate", "positive")),
         ("optim: {learning_rate: .inf}", ("optim.learning_rate",)),

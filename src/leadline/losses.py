@@ -2,24 +2,29 @@
 
     loss = 0.1 * mean |p - t|  +  1.0 * mean |grad p - grad t|  +  1.0 * mean (1 - SSIM)      (PAPER)
 
-p and t are encoded depth, what the network puts out: depth / 10 m, say. `data_range` is the span of that encoding
-(1.0 for depth / 10 m over rooms of up to 10 m); SSIM's two constants scale with it.
+p and t are encoded depth, what the network puts out: depth / 10 m, say. `Code.data_range` is the span of that encoding
+(1.0 for depth / 10 m over rooms of up to 10 m); SSIM's two constants scale with it. Three further terms are about the
+ratio of depths, g = ln(predicted metres) - ln(true metres), to which near and far count the same:
+
+    log_l1                mean |g|
+    silog                 mean g^2 - 1/2 (mean g)^2, of each frame
+    multiscale_gradient   mean |grad g|, at 1, 1/2, 1/4 and 1/8 of the resolution
 
 Three promises hold for every term:
 
 - Holes are never read. Truth is meaningless where `valid` is False and the prediction may be NaN there: neither the
   value nor the gradient notices.
-- Sums add. A term is a sum and a count (`Masked`), so that workers and batches of unequal holes add up exactly; the
-  division comes last.
+- Sums add. A term is a sum and a count for each frame (`Masked`), so that frames of unequal holes and weights add up
+  exactly, also over workers; the division comes last.
 - Nothing waits for the GPU. No branch looks at a tensor's values.
 
 A new loss is one function of the signature `Term` and one line in `TERMS`.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -43,36 +48,54 @@ DENSEDEPTH = {"l1": 0.1, "gradient": 1.0, "half_ssim": 1.0}
 """Weights of DenseDepth: the same, but for (1 - SSIM) / 2."""
 
 
+WEIGHT_STEPS = 1024
+"""Weights of frames are counted in steps of 1/1024: as whole numbers they add exactly, also over workers."""
+
+
+@runtime_checkable  # the tests check types at run time
+class Code(Protocol):
+    """What a loss needs to know of an encoding of depth: a codec of networks/depth_head.py."""
+
+    @property
+    def data_range(self) -> float:
+        """Largest minus smallest value of the code, > 0."""
+        ...
+
+    def log_depth(self, encoded: Encoded) -> Encoded:
+        """ln(depth / 1 m)."""
+        ...
+
+
 @dataclass(frozen=True)
 class Masked:
-    """Sums of a per-pixel error and how many pixels they are over; their quotient is deferred.
+    """Sums of a per-pixel error over each frame, and how many pixels they are over; their quotient is deferred.
 
     A term that is a sum of several means (x and y differences) has one part for each.
 
     Attributes:
-        total: sum of the error, per part; carries the gradient.
-        count: how many pixels, differences or windows were summed, per part; int64, so that workers add it exactly.
+        total: sum of the error, per frame and part; carries the gradient.
+        count: how many pixels, differences or windows were summed, per frame and part; int64, so that they add exactly.
 
     Example:
-        >>> half = Masked(torch.tensor([6.0, 1.0]), torch.tensor([3, 1]))
-        >>> (half + half).mean()  # 12 / 6 + 2 / 2
+        >>> Masked(torch.tensor([[6.0, 1.0], [6.0, 1.0]]), torch.tensor([[3, 1], [3, 1]])).mean()  # 12 / 6 + 2 / 2
         tensor(3.)
     """
 
-    total: Float[Tensor, " parts"]
-    count: Int[Tensor, " parts"]
+    total: Float[Tensor, "frames parts"]
+    count: Int[Tensor, "frames parts"]
 
-    def __add__(self, other: "Masked") -> "Masked":
-        return Masked(self.total + other.total, self.count + other.count)
+    def weighted(self, steps: Int[Tensor, " frames"]) -> tuple[Float[Tensor, " parts"], Int[Tensor, " parts"]]:
+        """Weighted sums over the frames, of the error and of the counts."""
+        return (steps[:, None] * self.total).sum(0), (steps[:, None] * self.count).sum(0)
 
     def mean(self) -> Scalar:
         """The sum over parts of total / count; 0 with zero gradient, and not NaN, for a part that counts nothing.
 
         Example:
-            >>> Masked(torch.tensor([0.0]), torch.tensor([0])).mean()
+            >>> Masked(torch.tensor([[0.0]]), torch.tensor([[0]])).mean()
             tensor(0.)
         """
-        return (self.total / self.count.clamp(min=1)).sum()
+        return _quotient(self.total.sum(0), self.count.sum(0))
 
 
 @dataclass(frozen=True)
@@ -91,7 +114,7 @@ class TrainingLoss:
 class Term(Protocol):
     """The signature of every loss in `TERMS`."""
 
-    def __call__(self, predicted: Encoded, truth: Encoded, valid: Valid, *, data_range: float) -> Masked:
+    def __call__(self, predicted: Encoded, truth: Encoded, valid: Valid, *, code: Code) -> Masked:
         """See `l1`."""
 
 
@@ -101,7 +124,8 @@ def training_loss(
     valid: Valid,
     *,
     weights: Mapping[str, float],
-    data_range: float,
+    code: Code,
+    frame_weight: Float[Tensor, " batch"] | None = None,
     total: Callable[[Int[Tensor, " counts"]], Int[Tensor, " counts"]] = lambda counts: counts,
 ) -> TrainingLoss:
     """The weighted sum of terms, DenseDepth's eq. 1.
@@ -112,12 +136,16 @@ def training_loss(
     workers of `value` and of each of `terms` is likewise the whole batch's. W itself is `total` of a 1, sent along
     with the counts, so that there is one all-reduce per step.
 
+    Frames may have weights: each term is then sum(weight * error) / sum(weight) over all pixels of the batch, so that
+    a frame of weight 1/2 counts like half of its pixels. Weights are rounded to 1/1024.
+
     Args:
         predicted: encoded depth; any float type. Read only where valid.
         truth: encoded depth; may be NaN or 0 in holes. Read only where valid.
         valid: True where truth was measured.
         weights: term -> weight, such as `PAPER`. A term of weight 0 is not computed.
-        data_range: span of the encoding, > 0: 1.0 for depth / 10 m.
+        code: of predicted and truth.
+        frame_weight: of each frame, >= 0; 1 when None.
         total: sums a tensor of counts over the workers; nothing to do for a single one.
 
     Returns:
@@ -129,8 +157,10 @@ def training_loss(
     Example:
         A constant error of 0.5 has no gradient error; only the L1 term sees it, with its weight 0.1:
 
+        >>> from leadline.networks.depth_head import Linear
+        >>> code = Linear(min_depth_m=0.1, max_depth_m=10.0)
         >>> truth = torch.zeros(1, 1, 16, 16)
-        >>> loss = training_loss(truth + 0.5, truth, truth == 0, weights={"l1": 0.1, "gradient": 1.0}, data_range=1.0)
+        >>> loss = training_loss(truth + 0.5, truth, truth == 0, weights={"l1": 0.1, "gradient": 1.0}, code=code)
         >>> loss.value
         tensor(0.0500)
         >>> loss.terms
@@ -138,28 +168,29 @@ def training_loss(
     """
     _demand_terms(weights)
     sums = {
-        name: TERMS[name](predicted=predicted, truth=truth, valid=valid, data_range=data_range)
+        name: TERMS[name](predicted=predicted, truth=truth, valid=valid, code=code)
         for name, weight in weights.items()
         if weight != 0
     }
-    terms = {name: weights[name] * shares.mean() for name, shares in _over_all_workers(sums, total).items()}
+    steps = _weight_steps(frame_weight, like=predicted)
+    terms = {name: weights[name] * mean for name, mean in _over_all_workers(sums, steps, total).items()}
     return TrainingLoss(
         value=torch.stack(list(terms.values())).sum(),
         terms={name: term.detach() for name, term in terms.items()},
     )
 
 
-def l1(predicted: Encoded, truth: Encoded, valid: Valid, *, data_range: float = 1.0) -> Masked:  # noqa: ARG001 (Term)
+def l1(predicted: Encoded, truth: Encoded, valid: Valid, *, code: Code | None = None) -> Masked:  # noqa: ARG001 (Term)
     """Absolute error, DenseDepth's L_depth (eq. 2): |p - t| over the valid pixels.
 
     Args:
         predicted: encoded depth.
         truth: encoded depth; read only where valid.
         valid: True where truth was measured.
-        data_range: not used; every `Term` takes it.
+        code: not used; every `Term` takes it.
 
     Returns:
-        One part: the sum over valid pixels and their number.
+        One part: the sum over each frame's valid pixels and their number.
 
     Example:
         >>> truth = torch.ones(1, 1, 2, 2)
@@ -174,7 +205,7 @@ def gradient_l1(
     truth: Encoded,
     valid: Valid,
     *,
-    data_range: float = 1.0,  # noqa: ARG001 (Term)
+    code: Code | None = None,  # noqa: ARG001 (Term)
 ) -> Masked:
     """Error of the depth gradient, DenseDepth's L_grad (eq. 3): mean |dx p - dx t| + mean |dy p - dy t|.
 
@@ -186,7 +217,7 @@ def gradient_l1(
         predicted: encoded depth.
         truth: encoded depth; read only where valid.
         valid: True where truth was measured.
-        data_range: not used; every `Term` takes it.
+        code: not used; every `Term` takes it.
 
     Returns:
         Two parts, x and y: the sum over differences and their number.
@@ -197,12 +228,9 @@ def gradient_l1(
         >>> truth = torch.zeros(1, 1, 3, 3)
         >>> ramp = torch.tensor([0.0, 2.0, 4.0]).expand(1, 1, 3, 3)
         >>> gradient_l1(ramp, truth, truth == 0)
-        Masked(total=tensor([12.,  0.]), count=tensor([6, 6]))
+        Masked(total=tensor([[12.,  0.]]), count=tensor([[6, 6]]))
     """
-    error = _error(predicted=predicted, truth=truth, valid=valid)  # dx p - dx t = dx (p - t)
-    along_x = _masked(error.diff(dim=-1).abs(), counted=valid[..., 1:] & valid[..., :-1])
-    along_y = _masked(error.diff(dim=-2).abs(), counted=valid[..., 1:, :] & valid[..., :-1, :])
-    return Masked(torch.cat([along_x.total, along_y.total]), torch.cat([along_x.count, along_y.count]))
+    return _differences(_error(predicted=predicted, truth=truth, valid=valid), valid)  # dx p - dx t = dx (p - t)
 
 
 def ssim(predicted: Encoded, truth: Encoded, valid: Valid, *, data_range: float) -> Masked:
@@ -231,31 +259,91 @@ def ssim(predicted: Encoded, truth: Encoded, valid: Valid, *, data_range: float)
     return _masked(similarity, counted=whole)
 
 
-def dissimilarity(predicted: Encoded, truth: Encoded, valid: Valid, *, data_range: float) -> Masked:
-    """The paper's structural term, 1 - SSIM, in [0, 2] per window; arguments and errors as `ssim`.
+def dissimilarity(predicted: Encoded, truth: Encoded, valid: Valid, *, code: Code) -> Masked:
+    """The paper's structural term, 1 - SSIM, in [0, 2] per window; arguments as `l1`, errors as `ssim`.
 
     Example:
+        >>> from leadline.networks.depth_head import Linear
         >>> truth = torch.rand(1, 1, 12, 12)
-        >>> dissimilarity(truth, truth, truth >= 0, data_range=1.0)
-        Masked(total=tensor([0.]), count=tensor([4]))
+        >>> dissimilarity(truth, truth, truth >= 0, code=Linear(min_depth_m=0.1, max_depth_m=10.0))
+        Masked(total=tensor([[0.]]), count=tensor([[4]]))
     """
-    similarity, whole = ssim_map(predicted=predicted, truth=truth, valid=valid, data_range=data_range)
+    similarity, whole = ssim_map(predicted=predicted, truth=truth, valid=valid, data_range=code.data_range)
     return _masked(1 - similarity, counted=whole)
 
 
-def half_dissimilarity(predicted: Encoded, truth: Encoded, valid: Valid, *, data_range: float) -> Masked:
-    """DenseDepth's L_SSIM (eq. 4), (1 - SSIM) / 2 clipped to [0, 1]; arguments and errors as `ssim`.
+def half_dissimilarity(predicted: Encoded, truth: Encoded, valid: Valid, *, code: Code) -> Masked:
+    """DenseDepth's L_SSIM (eq. 4), (1 - SSIM) / 2 clipped to [0, 1]; arguments as `l1`, errors as `ssim`.
 
     Clipped per window, where DenseDepth clips the mean over an image: SSIM is in [-1, 1], so that either clip only
     takes off what rounding has added.
 
     Example:
+        >>> from leadline.networks.depth_head import Linear
         >>> truth = torch.rand(1, 1, 12, 12)
-        >>> half_dissimilarity(truth, truth, truth >= 0, data_range=1.0)
-        Masked(total=tensor([0.]), count=tensor([4]))
+        >>> half_dissimilarity(truth, truth, truth >= 0, code=Linear(min_depth_m=0.1, max_depth_m=10.0))
+        Masked(total=tensor([[0.]]), count=tensor([[4]]))
     """
-    similarity, whole = ssim_map(predicted=predicted, truth=truth, valid=valid, data_range=data_range)
+    similarity, whole = ssim_map(predicted=predicted, truth=truth, valid=valid, data_range=code.data_range)
     return _masked(((1 - similarity) / 2).clamp(0, 1), counted=whole)
+
+
+def log_l1(predicted: Encoded, truth: Encoded, valid: Valid, *, code: Code) -> Masked:
+    """Absolute error of ln depth: |g| over the valid pixels; arguments as `l1`.
+
+    Example:
+        Twice the depth is the error ln 2, wherever it is:
+
+        >>> from leadline.networks.depth_head import Linear
+        >>> truth = torch.tensor([[[[0.1, 0.4]]]])  # 1 and 4 m
+        >>> log_l1(2 * truth, truth, truth > 0, code=Linear(min_depth_m=0.1, max_depth_m=10.0)).mean()
+        tensor(0.6931)
+    """
+    return _masked(_log_error(predicted=predicted, truth=truth, valid=valid, code=code).abs(), counted=valid)
+
+
+def silog(predicted: Encoded, truth: Encoded, valid: Valid, *, code: Code) -> Masked:
+    """Scale-invariant log error (Eigen et al. 2014, eq. 4, lambda 1/2): mean g^2 - 1/2 (mean g)^2 of each frame.
+
+    Computed as var g + 1/2 (mean g)^2, which does not cancel. Arguments as `l1`.
+
+    Returns:
+        One part: each frame's error times the number of its valid pixels, and that number.
+
+    Example:
+        Twice the depth everywhere: half of (ln 2)^2 is forgiven.
+
+        >>> from leadline.networks.depth_head import Linear
+        >>> truth = torch.tensor([[[[0.1, 0.4]]]])
+        >>> silog(2 * truth, truth, truth > 0, code=Linear(min_depth_m=0.1, max_depth_m=10.0)).mean()
+        tensor(0.2402)
+    """
+    g = _log_error(predicted=predicted, truth=truth, valid=valid, code=code)
+    pixels = _masked(g, counted=valid)
+    mean = (pixels.total / pixels.count.clamp(min=1))[..., None, None]
+    return _masked((g - mean).square() + 0.5 * mean.square(), counted=valid)
+
+
+def multiscale_gradient(predicted: Encoded, truth: Encoded, valid: Valid, *, code: Code) -> Masked:
+    """Error of the gradient of ln depth at four scales (Li and Snavely 2018; Ranftl et al. 2020, eq. 11).
+
+    Each scale takes every second row and column of the one before; its differences are as `gradient_l1` counts them.
+    Arguments as `l1`.
+
+    Returns:
+        Eight parts, x and y at each scale: the sum over differences and their number.
+
+    Example:
+        A ratio that is the same everywhere has no gradient:
+
+        >>> from leadline.networks.depth_head import Linear
+        >>> truth = torch.full((1, 1, 16, 16), 0.2)
+        >>> multiscale_gradient(2 * truth, truth, truth > 0, code=Linear(min_depth_m=0.1, max_depth_m=10.0)).mean()
+        tensor(0.)
+    """
+    g = _log_error(predicted=predicted, truth=truth, valid=valid, code=code)
+    scales = [_differences(g[..., ::step, ::step], valid[..., ::step, ::step]) for step in (1, 2, 4, 8)]
+    return _side_by_side(scales)
 
 
 TERMS: dict[str, Term] = {
@@ -263,6 +351,9 @@ TERMS: dict[str, Term] = {
     "gradient": gradient_l1,
     "ssim": dissimilarity,
     "half_ssim": half_dissimilarity,
+    "log_l1": log_l1,
+    "silog": silog,
+    "multiscale_gradient": multiscale_gradient,
 }
 """Every loss that a recipe can weight, by name."""
 
@@ -367,14 +458,46 @@ def _error(predicted: Encoded, truth: Encoded, valid: Valid) -> Tensor:
     return _read(predicted, where=valid) - _read(truth, where=valid)
 
 
+def _log_error(predicted: Encoded, truth: Encoded, valid: Valid, code: Code) -> Tensor:
+    """G = ln(predicted metres) - ln(true metres), and 0 in holes."""
+    # Once more behind the logarithm: that of the 0 in a hole depends on the code.
+    return _error(
+        predicted=code.log_depth(_read(predicted, where=valid)),
+        truth=code.log_depth(_read(truth, where=valid)),
+        valid=valid,
+    )
+
+
 def _read(encoded: Encoded, where: Valid) -> Tensor:
     """At least float32, with 0 in holes. Before any arithmetic: once NaN is in, 0 * NaN keeps it in the gradient."""
     return torch.where(where, encoded, 0).to(torch.promote_types(encoded.dtype, torch.float32))
 
 
+def _differences(error: Tensor, valid: Valid) -> Masked:
+    """Two parts: absolute differences along x and along y whose pixels are both valid."""
+    along_x = _masked(error.diff(dim=-1).abs(), counted=valid[..., 1:] & valid[..., :-1])
+    along_y = _masked(error.diff(dim=-2).abs(), counted=valid[..., 1:, :] & valid[..., :-1, :])
+    return _side_by_side([along_x, along_y])
+
+
 def _masked(error: Tensor, *, counted: Tensor) -> Masked:
     """One part: the sum of the error where counted, and how often that is."""
-    return Masked(torch.where(counted, error, 0).sum().reshape(1), counted.sum().reshape(1))
+    return Masked(torch.where(counted, error, 0).sum(dim=(-2, -1)), counted.sum(dim=(-2, -1)))
+
+
+def _side_by_side(terms: Sequence[Masked]) -> Masked:
+    """The parts of several terms as those of one."""
+    return Masked(torch.cat([term.total for term in terms], dim=1), torch.cat([term.count for term in terms], dim=1))
+
+
+def _quotient(total: Tensor, count: Tensor) -> Scalar:
+    return (total / count.clamp(min=1)).sum()
+
+
+def _weight_steps(frame_weight: Tensor | None, *, like: Tensor) -> Int[Tensor, " frames"]:
+    if frame_weight is None:
+        return torch.full((len(like),), WEIGHT_STEPS, device=like.device)
+    return (frame_weight * WEIGHT_STEPS).round().long()
 
 
 def _demand_terms(weights: Mapping[str, float]) -> None:
@@ -385,9 +508,16 @@ def _demand_terms(weights: Mapping[str, float]) -> None:
         raise UsageError(f"no loss term has a weight. Known: {', '.join(sorted(TERMS))}")
 
 
-def _over_all_workers(sums: dict[str, Masked], total: Callable[[Tensor], Tensor]) -> dict[str, Masked]:
-    """W * own sum beside everyone's count, for each term."""
-    own_counts = [term.count for term in sums.values()]
-    one = torch.ones_like(own_counts[0][:1])
-    *counts, workers = torch.split(total(torch.cat([*own_counts, one])), [*map(len, own_counts), 1])
-    return {name: Masked(workers * term.total, count) for (name, term), count in zip(sums.items(), counts, strict=True)}
+def _over_all_workers(
+    sums: dict[str, Masked], steps: Int[Tensor, " frames"], total: Callable[[Tensor], Tensor]
+) -> dict[str, Scalar]:
+    """W * own weighted sum / everyone's weighted count, for each term."""
+    weighted = {name: term.weighted(steps) for name, term in sums.items()}
+    own_counts = [count for _, count in weighted.values()]
+    *counts, workers = torch.split(
+        total(torch.cat([*own_counts, torch.ones_like(steps[:1])])), [*map(len, own_counts), 1]
+    )
+    return {
+        name: _quotient(workers * error, count)
+        for (name, (error, _)), count in zip(weighted.items(), counts, strict=True)
+    }

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
+from tyro.constructors import PrimitiveConstructorSpec
 
 from leadline.errors import RecipeError, UsageError
 
@@ -19,6 +20,56 @@ CodecName = Literal["linear", "reciprocal", "log"]
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 SplitBy = Literal["room", "frame", "official", "same"]
 Subset = Literal["val", "train", "test", "all"]
+Balance = Literal["frame", "room"]
+
+
+@dataclass(frozen=True)
+class MoreSource:
+    """A further source of frames: it teaches beside data.root, and never validates."""
+
+    root: Path
+    """Folder or file of frames, in any of the layouts of docs/data.md."""
+    share: float
+    """Share of each batch: round(share x batch_size) frames; data.root fills the rest."""
+    weight: float = 1.0
+    """How much an error at its pixels counts, beside 1 for data.root; times the confidence of the frame."""
+    source: str = "auto"
+    """Kind of source; auto recognises it by its layout."""
+    depth_unit_m: float | None = None
+    """Metres per step of the depth files, when it is not what their format implies."""
+
+    def __post_init__(self) -> None:
+        _require(0 < self.share < 1, "data.more.share", "between 0 and 1", self.share)
+        _require(0 <= self.weight < math.inf, "data.more.weight", "at least 0", self.weight)
+        _require(
+            self.depth_unit_m is None or self.depth_unit_m > 0, "data.more.depth_unit_m", "positive", self.depth_unit_m
+        )
+
+
+def read_more_source(text: str) -> MoreSource:
+    """A further source as the command line says it: ROOT:SHARE or ROOT:SHARE:WEIGHT.
+
+    Example:
+        >>> read_more_source("labelled:0.5:0.25")
+        MoreSource(root=PosixPath('labelled'), share=0.5, weight=0.25, source='auto', depth_unit_m=None)
+
+    Raises:
+        ValueError: another form.
+    """
+    number = r"[0-9.eE+-]+"
+    found = re.fullmatch(f"(.+?):({number})(?::({number}))?", text)
+    if not found:
+        raise ValueError(f"a further source is ROOT:SHARE or ROOT:SHARE:WEIGHT, such as labelled:0.5:0.5, got {text!r}")
+    return MoreSource(Path(found[1]), share=float(found[2]), weight=float(found[3] or 1))
+
+
+_ON_THE_COMMAND_LINE: PrimitiveConstructorSpec[MoreSource] = PrimitiveConstructorSpec(
+    nargs=1,
+    metavar="ROOT:SHARE[:WEIGHT]",
+    instance_from_str=lambda words: read_more_source(words[0]),
+    is_instance=lambda value: isinstance(value, MoreSource),
+    str_from_instance=lambda more: [f"{more.root}:{more.share:g}:{more.weight:g}"],
+)
 
 
 @dataclass(frozen=True)
@@ -31,6 +82,12 @@ class DataOptions:
     """Kind of source (docs/data.md lists them); auto recognises it by its layout."""
     depth_unit_m: float | None = None
     """Metres per step of the depth files, when it is not what their format implies (16-bit PNG: 0.001)."""
+    more: tuple[Annotated[MoreSource, _ON_THE_COMMAND_LINE], ...] = ()
+    """Further sources that only teach, each with its share of a batch and its weight in the loss."""
+    balance: Balance = "frame"
+    """frame: each frame comes once in a pass; room: each room comes as often as any other, its frames in turn."""
+    epoch_frames: int | None = None
+    """Frames of data.root that make an epoch; one pass over those that teach when not given."""
     split_by: SplitBy = "room"
     """Validation takes whole rooms, single frames (the paper), the official test set, or the same frames (overfitting).
     """
@@ -45,7 +102,7 @@ class DataOptions:
     check: bool = True
     """Look at a sample of the frames before training, and stop at errors such as a wrong unit or unregistered depth."""
     store: Path | None = None
-    """Folder of the prepared frames; in the cache folder when not given."""
+    """Folder of the prepared frames of data.root; in the cache folder when not given."""
     height: int = 240
     """Height of the network's input in pixels."""
     width: int = 320
@@ -62,7 +119,11 @@ class DataOptions:
     channel_permutation: float = 0.25
     """Probability of a random permutation of the colour channels."""
     color_jitter: float = 0.0
-    """Largest change of brightness, contrast and saturation, as a share; 0 leaves them."""
+    """Largest change of gamma, brightness, contrast and saturation, as a share; 0 leaves them."""
+    blur: float = 0.0
+    """Probability that a picture is blurred, over 3 or 5 pixels."""
+    noise: float = 0.0
+    """Largest standard deviation of noise on the picture, whose values are in [0, 1]."""
     crop: float = 1.0
     """Smallest share of height and width that a random crop keeps; depth shrinks by its enlargement. 1: no crops."""
     erase: float = 0.0
@@ -81,7 +142,20 @@ class DataOptions:
         _require(0 <= self.color_jitter <= 1, "data.color_jitter", "between 0 and 1", self.color_jitter)
         _require(0 < self.crop <= 1, "data.crop", "above 0, at most 1", self.crop)
         _require(0 <= self.erase <= 1, "data.erase", "a probability", self.erase)
+        _require(0 <= self.blur <= 1, "data.blur", "a probability", self.blur)
+        _require(0 <= self.noise <= 1, "data.noise", "between 0 and 1", self.noise)
         _require(self.depth_unit_m is None or self.depth_unit_m > 0, "data.depth_unit_m", "positive", self.depth_unit_m)
+        _require(
+            self.epoch_frames is None or self.epoch_frames > 0, "data.epoch_frames", "at least 1", self.epoch_frames
+        )
+        _require(
+            self.balance == "frame" or self.reading != "stream",
+            "data.balance",
+            "frame with data.reading: stream, which follows the disk",
+            self.balance,
+        )
+        shares = sum(more.share for more in self.more)
+        _require(shares < 1, "data.more", "of shares below 1 together, so that data.root has a part", shares)
 
 
 @dataclass(frozen=True)
@@ -127,6 +201,11 @@ class OptimOptions:
     """Steps over which the learning rate rises from zero."""
     clip_norm: float | None = None
     """Largest norm of the gradient; longer ones are scaled down."""
+    encoder_lr_scale: float = 1.0
+    """The encoder's learning rate as a multiple of learning_rate; below 1 it keeps more of what it was taught."""
+    ema: float = 0.0
+    """Share that an exponential moving average of the weights keeps at each step, such as 0.998; it is validated and
+    saved as the model. 0: no average."""
     loss: dict[str, float] = field(default_factory=lambda: {"l1": 0.1, "gradient": 1.0, "ssim": 1.0})
     """Weight of each loss term (the paper's by default)."""
 
@@ -137,6 +216,8 @@ class OptimOptions:
         _require(self.epochs >= 1, "optim.epochs", "at least 1", self.epochs)
         _require(self.warmup_steps >= 0, "optim.warmup_steps", "at least 0", self.warmup_steps)
         _require(self.clip_norm is None or self.clip_norm > 0, "optim.clip_norm", "positive", self.clip_norm)
+        _require(0 <= self.encoder_lr_scale < math.inf, "optim.encoder_lr_scale", "at least 0", self.encoder_lr_scale)
+        _require(0 <= self.ema < 1, "optim.ema", "at least 0, below 1", self.ema)
         _require(bool(self.loss), "optim.loss", "at least one term, such as l1: 0.1", self.loss)
         _require(
             all(0 <= weight < math.inf for weight in self.loss.values()),
@@ -165,8 +246,8 @@ class RunOptions:
     validate_every: int = 1
     """Epochs between validations."""
     save_every_s: float = 60.0
-    """Seconds between savings of the training state within an epoch; more where the disk is so slow that they would take
-    over a twentieth of the time. 0: after every step."""
+    """Seconds between savings of the training state within an epoch; more where the disk is so slow that they would
+    take over a twentieth of the time. 0: after every step."""
     pictures: int = 4
     """Validation frames drawn at each validation."""
 
@@ -187,6 +268,15 @@ class Recipe:
     model: ModelOptions = field(default_factory=ModelOptions)
     optim: OptimOptions = field(default_factory=OptimOptions)
     run: RunOptions = field(default_factory=RunOptions)
+
+    def __post_init__(self) -> None:
+        counts = [round(more.share * self.optim.batch_size) for more in self.data.more]
+        _require(
+            all(counts) and sum(counts) < self.optim.batch_size,
+            "data.more",
+            f"of shares that give each source, and data.root, a frame of a batch of {self.optim.batch_size}",
+            [more.share for more in self.data.more],
+        )
 
 
 @dataclass(frozen=True)

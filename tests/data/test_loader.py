@@ -115,7 +115,7 @@ def pictures(count: int = 64):
 
 
 def drawn(count: int, *, epoch: int = 2):
-    return lambda draw: uniform(np.arange(count), seed=1, epoch=epoch, draw=draw)
+    return lambda draw: uniform(np.arange(count), seed=1, visits=epoch, draw=draw)
 
 
 def test_flip_turns_picture_depth_and_holes_together():
@@ -282,7 +282,7 @@ def test_a_store_in_memory_gives_the_same(store):
 
 def test_draws_are_even_and_independent_of_one_another():
     frames = np.arange(20_000)
-    draws = [uniform(frames, seed=0, epoch=epoch, draw=draw) for epoch, draw in [(0, 0), (0, 1), (1, 0)]]
+    draws = [uniform(frames, seed=0, visits=visit, draw=draw) for visit, draw in [(0, 0), (0, 1), (1, 0)]]
     for values in draws:
         assert ((values >= 0) & (values < 1)).all()
         assert abs(values.mean() - 0.5) < 0.01

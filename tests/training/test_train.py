@@ -17,7 +17,7 @@ from rich.console import Console
 from safetensors.torch import load_file
 
 from leadline.errors import InputError, TrainingDiverged, TrainingInterrupted, UsageError
-from leadline.options import DataOptions, ModelOptions, OptimOptions, RunOptions, TrainOptions
+from leadline.options import DataOptions, ModelOptions, MoreSource, OptimOptions, RunOptions, TrainOptions
 from leadline.recipes import read_recipe, write_recipe
 from leadline.training import train as loop
 from leadline.training.plan import RECIPE_FILE, STATE_FILE
@@ -196,6 +196,31 @@ def test_two_pictures_are_learnt_by_heart(frames, tmp_path):
     assert "flat predictions" not in said
 
 
+def test_a_mixed_and_averaged_training_goes_on_to_the_same_weights(frames, tmp_path, monkeypatch, write_scenes):
+    labelled = write_scenes(tmp_path / "labelled", rooms=3, frames=2)
+    mixed = {
+        "data": {
+            "more": (MoreSource(labelled, share=0.5, weight=0.5),), "balance": "room", "epoch_frames": 6,
+            "color_jitter": 0.3, "crop": 0.6, "blur": 0.3, "noise": 0.05,
+        },
+        "optim": {"ema": 0.9, "encoder_lr_scale": 0.1, "loss": {"l1": 0.1, "log_l1": 1.0, "multiscale_gradient": 0.5}},
+    }  # fmt: skip
+    whole, said = trained(recipe(frames, tmp_path / "whole", **mixed))
+    assert "what the model will see" in said
+    assert said.count("2 (50%)") == 2
+    options = recipe(frames, tmp_path / "stopped", **mixed)
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "take_step", interrupted_at(4, lambda: os.kill(os.getpid(), signal.SIGTERM)))
+        with pytest.raises(TrainingInterrupted):
+            trained(options)
+    trained(replace(options, out=None, resume=options.out))
+    assert_same_run(options.out, whole)
+    state = torch.load(whole / STATE_FILE, weights_only=True)
+    saved = load_file(whole / "last.safetensors")
+    assert all(torch.equal(saved[name], state["average"][name]) for name in saved)
+    assert not torch.equal(state["net"]["head.conv.weight"], state["average"]["head.conv.weight"])
+
+
 def test_a_time_budget_ends_in_time_with_usable_models(frames, tmp_path):
     began = time.monotonic()
     options = replace(recipe(frames, tmp_path / "short", optim={"epochs": 100_000}), time_budget="8s")
@@ -258,8 +283,8 @@ def test_flat_predictions_are_said(frames, tmp_path):
 
 def test_a_run_leaves_all_its_files(whole):
     assert {
-        RECIPE_FILE, "split.json", "versions.json", "metrics.csv", "curves.png", "tensorboard", "predictions",
-        STATE_FILE, "last.safetensors", "best.safetensors",
+        RECIPE_FILE, "split.json", "sources.json", "versions.json", "metrics.csv", "curves.png", "tensorboard",
+        "predictions", STATE_FILE, "last.safetensors", "best.safetensors",
     } == {path.name for path in whole.iterdir()}  # fmt: skip
     assert [path.name for path in sorted((whole / "predictions").iterdir())] == ["epoch-0001.png", "epoch-0002.png"]
     assert [row["epoch"] for row in read_metrics(whole)] == ["1", "2"]

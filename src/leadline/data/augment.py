@@ -1,14 +1,14 @@
 """What a frame may turn into each time it is seen; on whole batches, on the device, each change where it is cheapest.
 
 Mirror images and permutations of the colour channels (the paper's) move bytes; the rest computes with floats. What
-happens to a frame is a function of (seed, epoch, frame), whatever batch it is in.
+happens to a frame is a function of (seed, frame, visit), whatever batch it is in.
 """
 
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum, auto
-from functools import partial
+from functools import cache, partial
 from math import sqrt
 
 import numpy as np
@@ -40,6 +40,11 @@ class Drawn(IntEnum):
     ERASE_WIDTH = auto()
     ERASE_TOP = auto()
     ERASE_LEFT = auto()
+    GAMMA = auto()
+    BLUR = auto()
+    BLUR_SIZE = auto()
+    NOISE_STRENGTH = auto()
+    NOISE_START = auto()
 
 
 @dataclass(frozen=True)
@@ -83,20 +88,54 @@ def augment_bytes(color: UInt8[Tensor, "b 3 h w"], levels: Int16[Tensor, "b h w"
 def augment_floats(
     image: Float[Tensor, "b 3 h w"], depth_m: Float[Tensor, "b 1 h w"], draw: Draw, options: DataOptions
 ) -> None:
-    """Jitter colours, crop and rescale, erase rectangles; in place.
+    """Jitter colours, blur, crop and rescale, add noise, erase rectangles; in place.
 
     Args:
         image: RGB in [0, 1].
         depth_m: metres, 0 in holes.
         draw: the random numbers.
-        options: `color_jitter`, `crop`, `erase`; 0, 1 and 0 change nothing.
+        options: `color_jitter`, `blur`, `crop`, `noise`, `erase`; 0 (of `crop` 1) changes nothing.
     """
     if options.color_jitter > 0:
+        bend_tones(image, draw, options.color_jitter)
         jitter_colors(image, draw, options.color_jitter)
+    if options.blur > 0:
+        blur(image, draw, options.blur)
     if options.crop < 1:
         crop_and_rescale(image, depth_m, draw, options.crop)
+    if options.noise > 0:
+        add_noise(image, draw, options.noise)
     if options.erase > 0:
         erase_rectangles(image, draw, options.erase)
+
+
+def bend_tones(image: Float[Tensor, "b 3 h w"], draw: Draw, strength: float) -> None:
+    """Raise each frame to a power from 1 / (1 + strength) to 1 + strength; black and white stay as they are."""
+    powers = (1 + strength) ** (2 * draw(Drawn.GAMMA) - 1)
+    image.pow_(torch.from_numpy(powers).to(image)[:, None, None, None])
+
+
+def blur(image: Float[Tensor, "b 3 h w"], draw: Draw, probability: float) -> None:
+    """Replace each pixel of some frames by the mean of the 3x3 or the 5x5 pixels around it."""
+    sizes = np.where(draw(Drawn.BLUR_SIZE) < 0.5, 3, 5)
+    for at in np.flatnonzero(draw(Drawn.BLUR) < probability):
+        size = int(sizes[at])
+        # Rows, then columns: 2 sums of `size` pixels instead of one of its square.
+        rows = nn.functional.avg_pool2d(image[at], (1, size), 1, (0, size // 2), count_include_pad=False)
+        image[at] = nn.functional.avg_pool2d(rows, (size, 1), 1, (size // 2, 0), count_include_pad=False)
+
+
+def add_noise(image: Float[Tensor, "b 3 h w"], draw: Draw, largest: float) -> None:
+    """Add Gaussian noise, of a standard deviation from 0 to `largest` for each frame, to every value.
+
+    The noise is read from one long list of normal numbers that begins elsewhere for each frame: drawing them anew
+    would take longer than all other changes together.
+    """
+    count = image[0].numel()
+    normal = _normal_numbers(8 * count, image.device)
+    deviations, starts = largest * draw(Drawn.NOISE_STRENGTH), draw(Drawn.NOISE_START) * (len(normal) - count)
+    for frame, deviation, start in zip(image, deviations, starts.astype(np.int64), strict=True):
+        frame.add_(normal[start : start + count].view_as(frame), alpha=float(deviation)).clamp_(0, 1)
 
 
 def jitter_colors(image: Float[Tensor, "b 3 h w"], draw: Draw, strength: float) -> None:
@@ -167,6 +206,11 @@ def _change(batch: Tensor, rows: NDArray[np.int64], change: Callable[[Tensor], T
 def _permuted(frames: Tensor, *, number: int) -> Tensor:
     # Whole planes are copied; indexing with a list would go byte by byte.
     return frames.index_select(-3, _PERMUTATIONS[number].to(frames.device))
+
+
+@cache
+def _normal_numbers(count: int, device: torch.device) -> Tensor:
+    return torch.randn(count, generator=torch.Generator().manual_seed(0)).to(device)
 
 
 def _grey(image: Tensor) -> Tensor:

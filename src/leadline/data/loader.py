@@ -1,6 +1,5 @@
-"""Batches from a store: sliced on the host, finished on the device, in an order that depends on nothing hidden."""
+"""Batches from stores: sliced on the host, finished on the device, in an order that depends on nothing hidden."""
 
-import math
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,12 +14,10 @@ from torch import Tensor
 
 from leadline.data.augment import ByteChanges, augment_bytes, augment_floats, draw_byte_changes
 from leadline.data.host_memory import HostMemory
-from leadline.data.order import shuffled_order, streamed_order
+from leadline.data.mixture import Feed, Group, Indices, epoch_groups, epoch_sizes, feed_seed
 from leadline.data.randomness import uniform
 from leadline.data.store import Store
-from leadline.options import DataOptions
-
-Indices = NDArray[np.int64]
+from leadline.options import Balance, DataOptions
 
 
 @dataclass(frozen=True)
@@ -30,19 +27,24 @@ class Batch:
     Attributes:
         image: RGB in [0, 1].
         depth_m: metres, 0 in holes.
+        weight: of each frame in the loss: that of its source times the frame's confidence.
         frames: indices into the store.
+        feeds: the store that each frame is of: 0 is the first, and then those of `more`.
     """
 
     image: Float[Tensor, "b 3 h w"]
     depth_m: Float[Tensor, "b 1 h w"]
+    weight: Float[Tensor, " b"]
     frames: Indices
+    feeds: Indices
 
 
 @dataclass(frozen=True)
 class Batches:
-    """The batches of some frames of a store, for one process of `world`.
+    """The batches of some frames of a store, and of further ones, for one process of `world`.
 
-    Every frame comes once an epoch, but for the rest that does not divide among the processes.
+    Every frame comes once an epoch, but for the rest that does not divide among the processes; unless `balance` or
+    `epoch_frames` say otherwise.
 
     Args:
         store: prepared frames.
@@ -53,6 +55,9 @@ class Batches:
         rank: of this process.
         world: processes.
         buffer_frames: read the store in sequence through a shuffle buffer of this size; 0 shuffles all frames freely.
+        balance: "room" draws each room as often as any other.
+        epoch_frames: frames of `store` that make an epoch; all of them once when None.
+        more: what other stores add to each batch of `shuffled`.
     """
 
     store: Store
@@ -63,19 +68,28 @@ class Batches:
     rank: int = 0
     world: int = 1
     buffer_frames: int = 0
+    balance: Balance = "frame"
+    epoch_frames: int | None = None
+    more: Sequence[Feed] = ()
     _memory: HostMemory = field(default_factory=HostMemory, repr=False, compare=False)
+
+    @property
+    def feeds(self) -> list[Feed]:
+        """Where the frames come from: the store, and then those of `more`."""
+        return [Feed(self.store, self.indices, balance=self.balance, buffer_frames=self.buffer_frames), *self.more]
 
     def __len__(self) -> int:
         """Steps an epoch."""
-        return len(self._groups(np.arange(len(self.indices))))
+        sizes = epoch_sizes(self.feeds, batch_size=self.batch_size, epoch_frames=self.epoch_frames)
+        return int((sizes.sum(axis=1) >= self.world).sum())
 
     def shuffled(self, epoch: int, *, start: int = 0, options: DataOptions) -> Iterator[Batch]:
         """The batches of an epoch from the `start`-th on, augmented as the options say."""
-        groups = self._groups(np.asarray(self.indices, np.int64)[self._order(epoch)])[start:]
+        groups = self._groups(epoch)[start:]
 
         def augmented(at: int) -> Batch:
             self._read_ahead(groups, at)
-            draw = partial(_draw, groups[at], self.seed, epoch)
+            draw = partial(_draw, groups[at], self.seed)
             batch = self._batch(groups[at], draw_byte_changes(draw, options))
             augment_floats(batch.image, batch.depth_m, draw, options)
             return batch
@@ -83,26 +97,20 @@ class Batches:
         yield from _one_ahead(augmented, len(groups), device=self.device)
 
     def in_order(self) -> Iterator[Batch]:
-        """All frames as they are, for validation; each process gets its own share, which may be empty."""
+        """All frames of the store as they are, for validation; each process gets its own share, which may be empty."""
         share = np.asarray(self.indices, np.int64)[self.rank :: self.world]
         size = max(1, self.batch_size // self.world)
-        groups = [share[at : at + size] for at in range(0, len(share), size)]
+        groups = [_first_visit(share[at : at + size]) for at in range(0, len(share), size)]
         yield from _one_ahead(lambda at: self._batch(groups[at], None), len(groups), device=self.device)
 
-    def _order(self, epoch: int) -> Indices:
-        count = len(self.indices)
-        if self.buffer_frames:
-            return streamed_order(count, seed=self.seed, epoch=epoch, buffer_frames=self.buffer_frames)
-        return shuffled_order(count, seed=self.seed, epoch=epoch)
-
-    def _groups(self, order: Indices) -> list[Indices]:
-        count = math.ceil(len(order) / self.batch_size)
-        groups = [order[at * self.batch_size : (at + 1) * self.batch_size] for at in range(count)]
-        # All processes take the same number of frames, because each one's gradient counts the same.
-        shares = [group[: len(group) // self.world * self.world][self.rank :: self.world] for group in groups]
+    def _groups(self, epoch: int) -> list[Group]:
+        groups = epoch_groups(
+            self.feeds, batch_size=self.batch_size, epoch_frames=self.epoch_frames, seed=self.seed, epoch=epoch
+        )
+        shares = [group.share(self.rank, self.world) for group in groups]
         return [share for share in shares if len(share)]
 
-    def _batch(self, group: Indices, changes: ByteChanges | None) -> Batch:
+    def _batch(self, group: Group, changes: ByteChanges | None) -> Batch:
         height, width = self.store.framing.height, self.store.framing.width
         image = self._floats((len(group), 3, height, width))
         depth_m = self._floats((len(group), 1, height, width))
@@ -111,23 +119,35 @@ class Batches:
             augment_bytes(color, levels.view(torch.int16), changes)  # few operations know uint16
         self._to_floats(color, image)
         self._to_metres(levels, depth_m[:, 0])
-        return Batch(image, depth_m, group)
+        weight = torch.from_numpy(self._weights(group)).to(self.device)
+        return Batch(image, depth_m, weight, group.frames, group.feeds)
 
-    def _bytes(self, group: Indices) -> tuple[Tensor, Tensor]:
+    def _weights(self, group: Group) -> NDArray[np.float32]:
+        feeds = self.feeds
+        weights = [
+            feeds[feed].weight * feeds[feed].store.frames[frame].frame.confidence
+            for feed, frame in zip(group.feeds.tolist(), group.frames.tolist(), strict=True)
+        ]
+        return np.array(weights, np.float32)
+
+    def _bytes(self, group: Group) -> tuple[Tensor, Tensor]:
         height, width = self.store.framing.height, self.store.framing.width
         color = self._host((len(group), 3, height, width), torch.uint8)
         levels = self._host((len(group), height, width), torch.uint16)
-        self.store.gather(group, color=color.numpy(), levels=levels.numpy())
+        for number, feed in enumerate(self.feeds):
+            mine = slice(*np.searchsorted(group.feeds, [number, number + 1]))
+            feed.store.gather(group.frames[mine], color=color.numpy()[mine], levels=levels.numpy()[mine])
         # From pinned memory the copy runs while the device still works on the batch before.
         return color.to(self.device, non_blocking=True), levels.to(self.device, non_blocking=True)
 
-    def _read_ahead(self, groups: list[Indices], at: int) -> None:
+    def _read_ahead(self, groups: list[Group], at: int) -> None:
         """While one buffer's frames are used, the disk reads the next one's."""
         steps = max(1, self.buffer_frames // self.batch_size)
         if self.buffer_frames and at % steps == 0:
             ahead = groups[at if at == 0 else at + steps : at + 2 * steps]
-            if ahead:
-                self.store.read_ahead(np.concatenate(ahead))
+            for number, feed in enumerate(self.feeds):
+                frames = [group.frames[group.feeds == number] for group in ahead]
+                feed.store.read_ahead(np.concatenate([*frames, np.zeros(0, np.int64)]))
 
     def _host(self, shape: tuple[int, ...], kind: torch.dtype) -> Tensor:
         if self.device.type == "cuda":
@@ -171,5 +191,10 @@ def _begin_thread(device: torch.device) -> None:
         torch.cuda.set_device(device)  # else a thread begins on the first, and pins its memory there
 
 
-def _draw(frames: Indices, seed: int, epoch: int, drawn: int) -> NDArray[np.float64]:
-    return uniform(frames, seed=seed, epoch=epoch, draw=drawn)
+def _first_visit(frames: Indices) -> Group:
+    return Group(np.zeros_like(frames), frames, np.zeros_like(frames))
+
+
+def _draw(group: Group, seed: int, drawn: int) -> NDArray[np.float64]:
+    seeds = np.array([feed_seed(seed, feed) for feed in group.feeds.tolist()], np.uint64)
+    return uniform(group.frames, seed=seeds, visits=group.visits, draw=drawn)

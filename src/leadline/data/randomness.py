@@ -1,7 +1,7 @@
 """Random numbers without a state: a function of what they are for.
 
-The augmentation of a frame is a function of (seed, epoch, frame). So neither the number of processes nor the company of
-a frame in its batch matters, and a resumed run needs no saved generator.
+The augmentation of a frame is a function of (seed, frame, visit): of how often it was seen before. So neither the
+number of processes nor the company of a frame in its batch matters, and a resumed run needs no saved generator.
 """
 
 from __future__ import annotations
@@ -10,22 +10,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def uniform(frames: NDArray[np.int64], *, seed: int, epoch: int, draw: int) -> NDArray[np.float64]:
+def uniform(
+    frames: NDArray[np.int64], *, seed: int | NDArray[np.uint64], visits: int | NDArray[np.int64], draw: int
+) -> NDArray[np.float64]:
     """One number in [0, 1) for each frame, the same whatever else is drawn.
 
     Args:
         frames: (n,) indices.
-        seed: of the run.
-        epoch: of the pass over the data.
+        seed: of the run; or one for each frame, when they are of several sources.
+        visits: how often each frame came before: the number of the pass, where every frame comes once in each.
         draw: which decision about the frame this is for; different decisions need different numbers.
 
     Example:
-        >>> uniform(np.array([3, 4]), seed=0, epoch=0, draw=0)[1] == uniform(np.array([4]), seed=0, epoch=0, draw=0)[0]
-        np.True_
+        >>> uniform(np.array([3, 4]), seed=0, visits=0, draw=0)[1] == uniform(np.array([4]), seed=0, visits=0, draw=0)
+        array([ True])
     """
     state = np.zeros(len(frames), np.uint64)
-    for word in (np.uint64(seed), np.uint64(epoch), frames.astype(np.uint64), np.uint64(draw)):
-        state = _mixed(state ^ _mixed(np.broadcast_to(word, state.shape) + _GOLDEN))
+    for word in (seed, visits, frames, draw):
+        state = _mixed(state ^ _mixed(np.broadcast_to(np.asarray(word, np.uint64), state.shape) + _GOLDEN))
     return (state >> np.uint64(11)).astype(np.float64) / 2**53
 
 

@@ -21,6 +21,7 @@ class Frame:
 
     `subset` is the part of an official split ("train" or "test") that the frame belongs to, or None. `modified_ns` is
     when the younger of its files was last changed, 0 where files do not tell.
+    `confidence` in [0, 1] says how far its depth is to be believed: 1 for what a sensor measured.
     """
 
     scene: str
@@ -29,6 +30,7 @@ class Frame:
     size_bytes: int
     subset: Literal["train", "test"] | None = None
     modified_ns: int = 0
+    confidence: float = 1.0
 
     @property
     def identity(self) -> str:
@@ -98,11 +100,15 @@ class Source(Protocol):
 
 
 def fingerprint(frames: Sequence[Frame]) -> str:
-    """Sixteen hexadecimal digits that change when a frame is added, removed, renamed or resized in bytes.
+    """Sixteen hexadecimal digits that change when a frame is added, removed, renamed, resized or less sure.
 
     Independent of the folder's place and of the frames' order, so that it is the same on two machines.
     """
-    lines = sorted(f"{frame.identity}\t{frame.room}\t{frame.subset}\t{frame.size_bytes}" for frame in frames)
+    lines = sorted(
+        f"{frame.identity}\t{frame.room}\t{frame.subset}\t{frame.size_bytes}"
+        + ("" if frame.confidence == 1 else f"\t{frame.confidence}")
+        for frame in frames
+    )
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 

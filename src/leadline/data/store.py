@@ -39,6 +39,16 @@ class StoredFrame:
     camera: Camera | None
 
 
+@dataclass(frozen=True)
+class DepthSummary:
+    """Share of pixels that are measured, and the 1st, 50th and 99th percentile of these in metres."""
+
+    measured_share: float
+    near_m: float
+    median_m: float
+    far_m: float
+
+
 class Store:
     """Prepared frames; made by `prepare`, opened by `open_store`.
 
@@ -108,7 +118,11 @@ class Store:
         return {stored.frame.identity: index for index, stored in enumerate(self.frames)}
 
     def median_depth_m(self, indices: Sequence[int]) -> float:
-        """Median of all measured pixels of some frames, in metres: the best constant prediction for them.
+        """Median of all measured pixels of some frames, in metres: the best constant prediction for them."""
+        return self.depth_summary(indices).median_m
+
+    def depth_summary(self, indices: Sequence[int]) -> DepthSummary:
+        """How deep some frames are, and how much of them is measured.
 
         Of each frame every fourth row and column is read, and at most 2000 frames, evenly spread.
         """
@@ -116,9 +130,11 @@ class Store:
         for index in indices[:: max(1, len(indices) // 2000)]:
             levels = self.gather([index])[1][0, ::4, ::4]
             counts += np.bincount(levels.ravel(), minlength=65_536)
+        measured_share = 1 - counts[0] / max(1, counts.sum())
         counts[0] = 0
-        middle = int(np.searchsorted(np.cumsum(counts), (counts.sum() + 1) // 2))
-        return float(self.code.table()[middle])
+        ranks = np.ceil(np.array([0.01, 0.5, 0.99]) * counts.sum()).clip(min=1)
+        near_m, median_m, far_m = self.code.table()[np.searchsorted(np.cumsum(counts), ranks)].tolist()
+        return DepthSummary(float(measured_share), near_m, median_m, far_m)
 
     def _places(self, indices: Sequence[int] | NDArray[np.int64]) -> list[tuple[int, int]]:
         """Shard and row of each frame."""

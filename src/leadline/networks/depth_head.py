@@ -37,6 +37,10 @@ class Linear:
         """Metres, within [min_depth_m, max_depth_m]."""
         return (encoded * self.max_depth_m).clamp(self.min_depth_m, self.max_depth_m)
 
+    def log_depth(self, encoded: Map) -> Map:
+        """ln(depth / 1 m), for the loss; below the range a straight line, whose gradient leads back."""
+        return _log_from(encoded * self.max_depth_m, least=self.min_depth_m)
+
 
 @dataclass(frozen=True)
 class Reciprocal:
@@ -63,6 +67,10 @@ class Reciprocal:
         """Metres, within [min_depth_m, max_depth_m]."""
         # Clamped before the division: a network may say 0 or less.
         return self.max_depth_m / encoded.clamp(1.0, self.max_depth_m / self.min_depth_m)
+
+    def log_depth(self, encoded: Map) -> Map:
+        """ln(depth / 1 m), for the loss; beyond the range a straight line, whose gradient leads back."""
+        return math.log(self.max_depth_m) - _log_from(encoded, least=1.0)
 
 
 @dataclass(frozen=True)
@@ -91,6 +99,16 @@ class Log:
         """Metres, within [min_depth_m, max_depth_m]."""
         # Clamped before the exponential, so that half precision cannot overflow.
         return self.min_depth_m * torch.exp(encoded.clamp(0.0, 1.0) * math.log(self.max_depth_m / self.min_depth_m))
+
+    def log_depth(self, encoded: Map) -> Map:
+        """ln(depth / 1 m), for the loss; as straight outside the range as in it."""
+        return math.log(self.min_depth_m) + encoded * math.log(self.max_depth_m / self.min_depth_m)
+
+
+def _log_from(x: Map, *, least: float) -> Map:
+    """Ln x, and below `least` its tangent there: what is clamped has no gradient, and would never come back."""
+    inside = x.clamp(min=least)
+    return inside.log() + (x - inside) / least
 
 
 Codec = Linear | Reciprocal | Log

@@ -77,13 +77,18 @@ def write_recipe(path: Path, recipe: Recipe) -> None:
 
 def as_plain(recipe: Recipe) -> dict[str, Any]:
     """A recipe as nested dictionaries of plain values, for YAML and JSON."""
-    sections = {
-        section.name: dataclasses.asdict(getattr(recipe, section.name)) for section in dataclasses.fields(Recipe)
-    }
     return {
-        section: {key: str(value) if isinstance(value, Path) else value for key, value in values.items()}
-        for section, values in sections.items()
+        section.name: _plain(dataclasses.asdict(getattr(recipe, section.name)))
+        for section in dataclasses.fields(Recipe)
     }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(entry) for entry in value]
+    return str(value) if isinstance(value, Path) else value
 
 
 def _fill(kind: type[T], node: yaml.Node, *, where: str, name: str) -> T:
@@ -103,25 +108,39 @@ def _fill(kind: type[T], node: yaml.Node, *, where: str, name: str) -> T:
         if dataclasses.is_dataclass(hints[key]):
             values[key] = _fill(hints[key], value_node, where=full_name, name=name)
             continue
+        lines[full_name] = line
+        entry_kind = _entries(hints[key])
+        if entry_kind is not None:
+            if not isinstance(value_node, yaml.SequenceNode):
+                raise RecipeError(f"{name}, line {line}: {full_name} must be a list of mappings")
+            values[key] = tuple(_fill(entry_kind, node, where=full_name, name=name) for node in value_node.value)
+            continue
         try:
             values[key] = _converted(yaml.SafeLoader("").construct_object(value_node, deep=True), hints[key])
         except (ValueError, yaml.YAMLError) as error:
             said = error if isinstance(error, yaml.YAMLError) else f"must be {error}"
             raise RecipeError(f"{name}, line {line}: {full_name} {said}") from error
-        lines[full_name] = line
+    line = node.start_mark.line + 1
     missing = [entry.name for entry in dataclasses.fields(kind) if _is_required(entry) and entry.name not in values]  # type: ignore[arg-type]
     if missing:
-        raise RecipeError(f"{name}: {', '.join(missing)} must be given")
+        place, inside = (f", line {line}", f" of {where}") if where else ("", "")
+        raise RecipeError(f"{name}{place}: {', '.join(missing)}{inside} must be given")
     try:
         return kind(**values)
     except RecipeError as error:
         # A section checks its values itself, together; what it says begins with the name of one.
-        line = lines.get(str(error).split()[0], node.start_mark.line + 1)
+        line = lines.get(str(error).split()[0], line)
         raise RecipeError(f"{name}, line {line}: {error}") from error
 
 
 def _is_required(entry: dataclasses.Field) -> bool:
     return entry.default is dataclasses.MISSING and entry.default_factory is dataclasses.MISSING
+
+
+def _entries(hint: Any) -> Any:
+    """The dataclass of which a field holds many, or None."""
+    kinds = get_args(hint)
+    return kinds[0] if get_origin(hint) is tuple and dataclasses.is_dataclass(kinds[0]) else None
 
 
 def _converted(value: object, hint: Any) -> object:

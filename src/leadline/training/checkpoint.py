@@ -63,9 +63,15 @@ class Progress:
 
 
 def save_checkpoint(
-    path: Path, *, net: dict[str, Any], optimizer: dict[str, Any], scaler: dict[str, Any], progress: Progress
+    path: Path,
+    *,
+    net: dict[str, Any],
+    optimizer: dict[str, Any],
+    scaler: dict[str, Any],
+    average: dict[str, Any],
+    progress: Progress,
 ) -> None:
-    """Write the training state, atomically.
+    """Write the training state, atomically. `scaler` and `average` (of the weights) are empty where there is none.
 
     Raises:
         OutputError: no space or no permission; the earlier state stays as it was.
@@ -75,6 +81,7 @@ def save_checkpoint(
         "net": net,
         "optimizer": optimizer,
         "scaler": scaler,
+        "average": average,
         "progress": asdict(progress),
     }
     with atomic_write(path) as part:

@@ -1,5 +1,6 @@
 """What changes while a run goes on: the network, its optimiser, its progress; and how they are written."""
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from leadline.networks.depth_net import DepthNet
 from leadline.networks.encoders.catalog import find_encoder
 from leadline.networks.model_file import save_model
 from leadline.recipes import as_plain
+from leadline.training.averaging import WeightAverage
 from leadline.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from leadline.training.plan import STATE_FILE, Plan
 from leadline.training.step import gradient_scaler, make_optimizer
@@ -29,6 +31,7 @@ class Learner:
         optimizer: as Fabric set it up.
         progress: steps done, best score.
         steps: of the whole training.
+        average: of the weights over the last steps, when the recipe asks for one.
     """
 
     bare: DepthNet
@@ -36,6 +39,11 @@ class Learner:
     optimizer: Any
     progress: Progress
     steps: int
+    average: WeightAverage | None = None
+
+    def model_weights(self) -> AbstractContextManager[None]:
+        """Within, the network has the weights that are validated and saved as the model: averaged, if asked for."""
+        return nullcontext() if self.average is None else self.average.in_place()
 
 
 def build_learner(plan: Plan, fabric: Fabric, *, steps: int, median_m: float) -> Learner:
@@ -63,15 +71,18 @@ def build_learner(plan: Plan, fabric: Fabric, *, steps: int, median_m: float) ->
     optimizer = make_optimizer(bare, plan.recipe.optim)
     net = torch.compile(bare) if plan.recipe.run.compile else bare
     net, wrapped = fabric.setup(net, optimizer)
+    average = WeightAverage(bare, plan.recipe.optim.ema) if plan.recipe.optim.ema else None
     progress = Progress()
     if goes_on:
         content, progress = load_checkpoint(state_file, device=fabric.device)
         bare.load_state_dict(content["net"])
         wrapped.load_state_dict(content["optimizer"])
+        if average is not None:
+            average.state = content["average"]
         scaler = gradient_scaler(fabric)
         if scaler is not None and content["scaler"]:
             scaler.load_state_dict(content["scaler"])
-    return Learner(bare, net, wrapped, progress, steps)
+    return Learner(bare, net, wrapped, progress, steps, average)
 
 
 def save_state(plan: Plan, fabric: Fabric, learner: Learner) -> None:
@@ -84,6 +95,7 @@ def save_state(plan: Plan, fabric: Fabric, learner: Learner) -> None:
         net=learner.bare.state_dict(),
         optimizer=learner.optimizer.state_dict(),
         scaler={} if scaler is None else scaler.state_dict(),
+        average={} if learner.average is None else learner.average.state,
         progress=learner.progress,
     )
 
@@ -111,9 +123,11 @@ def save_models(
             "frames": len(data.split.train),
             "split": asdict(data.split.rule),
             "split_digest": data.split.digest,
+            "more": [{"fingerprint": feed.store.fingerprint, "frames": len(feed.indices)} for feed in data.more],
         },
         scores={**asdict(metrics), "epoch": learner.progress.epoch, "step": learner.progress.step},
     )
-    save_model(plan.folder / "last.safetensors", learner.bare, card)
-    if is_best:
-        save_model(plan.folder / "best.safetensors", learner.bare, card)
+    with learner.model_weights():
+        save_model(plan.folder / "last.safetensors", learner.bare, card)
+        if is_best:
+            save_model(plan.folder / "best.safetensors", learner.bare, card)

@@ -9,6 +9,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from leadline.metrics import Metrics
 from leadline.training.learner import Learner
 from leadline.training.plan import Plan
+from leadline.training.sources_table import sources_table
 from leadline.training.training_data import TrainingData
 
 
@@ -53,6 +54,9 @@ class Reporter:
             f"{len(rooms)} rooms, validates on {len(data.split.validation)}; {learner.steps} steps, {device}, "
             f"{precision}; in {plan.folder}"
         )
+        if self.speaks:
+            # A pipe has no width; 80 columns would cut the figures.
+            self.console.print(sources_table(data.sources), width=None if self.console.is_terminal else 140)
         if learner.progress.step:
             self.say(f"going on from step {learner.progress.step}")
 

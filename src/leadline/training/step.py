@@ -54,7 +54,8 @@ def take_step(
         truth=codec.encode(depth_m),
         valid=valid,
         weights=options.loss,
-        data_range=codec.data_range,
+        code=codec,
+        frame_weight=batch.weight,
         total=lambda counts: fabric.all_reduce(counts, reduce_op="sum"),
     )
     # One wait for the device, not one for each term.
@@ -70,7 +71,7 @@ def take_step(
     if gradient_scaler(fabric) is None:
         check_gradient(norm, step=step, learning_rate=learning_rate, files=names)
     for group in optimizer.param_groups:
-        group["lr"] = learning_rate
+        group["lr"] = learning_rate * group.get("lr_scale", 1.0)
     optimizer.step()
     return terms
 
@@ -129,11 +130,21 @@ def set_training_mode(net: nn.Module, encoder: nn.Module, options: ModelOptions)
 
 
 def make_optimizer(net: DepthNet, options: OptimOptions) -> torch.optim.Optimizer:
-    """Adam or AdamW over the parameters that learn."""
-    learning = [parameter for parameter in net.parameters() if parameter.requires_grad]
+    """Adam or AdamW over the parameters that learn; the encoder's in a group of its own where its rate differs."""
+    groups: list[dict[str, Any]] = [{"params": _learning(net)}]
+    if options.encoder_lr_scale != 1:
+        encoder = {*net.encoder.parameters()}
+        groups = [
+            {"params": [p for p in _learning(net) if p in encoder], "lr_scale": options.encoder_lr_scale},
+            {"params": [p for p in _learning(net) if p not in encoder]},
+        ]
     if options.optimizer == "adam":
-        return torch.optim.Adam(learning, lr=options.learning_rate)
-    return torch.optim.AdamW(learning, lr=options.learning_rate, weight_decay=options.weight_decay)
+        return torch.optim.Adam(groups, lr=options.learning_rate)
+    return torch.optim.AdamW(groups, lr=options.learning_rate, weight_decay=options.weight_decay)
+
+
+def _learning(net: nn.Module) -> list[nn.Parameter]:
+    return [parameter for parameter in net.parameters() if parameter.requires_grad]
 
 
 def gradient_scaler(fabric: Fabric) -> Any:

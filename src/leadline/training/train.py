@@ -5,8 +5,8 @@
     Two GPUs         torchrun --nproc-per-node 2 -m leadline train paper-yolov8n --data.root nyu --run.devices 2
 
 There is no hidden randomness: the order of an epoch is a function of (seed, epoch) and the augmentation of a frame one
-of (seed, epoch, frame). So the state of a training is its weights, its optimiser and `Progress`, and a run that was
-killed ends with the same weights as one that was not.
+of (seed, frame, how often it was seen). So the state of a training is its weights, their average, its optimiser and
+`Progress`, and a run that was killed ends with the same weights as one that was not.
 """
 
 from pathlib import Path
@@ -84,6 +84,8 @@ def run_epochs(
                 step=progress.step,
                 names=data.names(batch),
             )
+            if learner.average is not None:
+                learner.average.update(progress.step)
             progress.add_step(terms)
             clock.stepped(images=len(batch.frames) * fabric.world_size)
             reporter.stepped(step=progress.step, epoch=epoch, loss=sum(terms.values()), images_per_s=clock.images_per_s)
@@ -131,14 +133,15 @@ def run_epochs(
 
 def _validate(plan: Plan, fabric: Fabric, data: TrainingData, learner: Learner) -> ValidationReport:
     recipe = plan.recipe
-    return validate(
-        fabric,
-        learner.net,
-        learner.bare.head.codec,
-        data.validation,
-        loss_weights=recipe.optim.loss,
-        pictures=recipe.run.pictures,
-    )
+    with learner.model_weights():
+        return validate(
+            fabric,
+            learner.net,
+            learner.bare.head.codec,
+            data.validation,
+            loss_weights=recipe.optim.loss,
+            pictures=recipe.run.pictures,
+        )
 
 
 def _record(

@@ -1,6 +1,7 @@
 """The frames of a run: prepared, split, in batches."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from lightning_fabric import Fabric
@@ -8,12 +9,15 @@ from rich.console import Console
 
 from leadline.data.frames import load_store, split_rule
 from leadline.data.loader import Batch, Batches
+from leadline.data.mixture import Feed
 from leadline.data.splits import Split, make_split, read_split, write_split
 from leadline.data.store import Store
 from leadline.doctor.check import check_before_training
 from leadline.errors import InputError
 from leadline.metrics import Metrics, error_sums, mean_over_groups
+from leadline.options import DataOptions, MoreSource, Recipe
 from leadline.training.plan import Plan, begin_folder
+from leadline.training.sources_table import SOURCES_FILE, SourceSummary, check_sources, summarize, write_sources
 
 
 @dataclass(frozen=True)
@@ -25,14 +29,24 @@ class TrainingData:
         split: which of them teach and which judge.
         train: batches to learn from.
         validation: batches to judge by.
-        median_m: of all measured pixels that teach; the constant prediction to beat.
+        sources: what data.root and the further sources give.
     """
 
     store: Store
     split: Split
     train: Batches
     validation: Batches
-    median_m: float
+    sources: list[SourceSummary]
+
+    @property
+    def median_m(self) -> float:
+        """Median of all measured pixels of data.root that teach; the constant prediction to beat."""
+        return self.sources[0].median_m
+
+    @property
+    def more(self) -> Sequence[Feed]:
+        """What further sources add to the batches that teach."""
+        return self.train.more
 
     @property
     def validation_share(self) -> int:
@@ -41,7 +55,11 @@ class TrainingData:
 
     def names(self, batch: Batch) -> list[str]:
         """Identities of a batch's frames."""
-        return [self.store.frames[index].frame.identity for index in batch.frames]
+        stores = [feed.store for feed in self.train.feeds]
+        return [
+            stores[feed].frames[frame].frame.identity
+            for feed, frame in zip(batch.feeds.tolist(), batch.frames.tolist(), strict=True)
+        ]
 
 
 def load_training_data(plan: Plan, fabric: Fabric, console: Console) -> TrainingData:
@@ -59,6 +77,7 @@ def load_training_data(plan: Plan, fabric: Fabric, console: Console) -> Training
         if recipe.data.check and not plan.resumes and fabric.is_global_zero:
             check_before_training(recipe.data, seed=recipe.run.seed, console=quiet)
         store, frames = load_store(recipe.data, max_depth_m=recipe.model.max_depth_m, console=quiet)
+        more = [_further(recipe, further, quiet) for further in recipe.data.more]
     split_file = plan.folder / "split.json"
     split = make_split(frames, split_rule(recipe.data, seed=recipe.run.seed))
     if plan.resumes and read_split(split_file).digest != split.digest:
@@ -68,7 +87,8 @@ def load_training_data(plan: Plan, fabric: Fabric, console: Console) -> Training
         write_split(split_file, split)
     positions = store.positions()
     if recipe.data.reading == "memory":
-        store.into_memory()
+        for each in (store, *(feed.store for feed in more)):
+            each.into_memory()
 
     def batches(identities: tuple[str, ...]) -> Batches:
         return Batches(
@@ -79,11 +99,44 @@ def load_training_data(plan: Plan, fabric: Fabric, console: Console) -> Training
             seed=recipe.run.seed,
             rank=fabric.global_rank,
             world=fabric.world_size,
-            buffer_frames=recipe.data.buffer_frames if recipe.data.reading == "stream" else 0,
+            buffer_frames=_buffer_frames(recipe.data),
+            balance=recipe.data.balance,
+            epoch_frames=recipe.data.epoch_frames,
+            more=more,
         )
 
     train, validation = batches(split.train), batches(split.validation)
-    return TrainingData(store, split, train, validation, store.median_depth_m(train.indices))
+    names = [str(recipe.data.root), *(str(further.root) for further in recipe.data.more)]
+    sources = summarize(train.feeds, names, batch_size=recipe.optim.batch_size)
+    if plan.resumes:
+        check_sources(plan.folder / SOURCES_FILE, sources)
+    elif fabric.is_global_zero:
+        write_sources(plan.folder / SOURCES_FILE, sources)
+    return TrainingData(store, split, train, validation, sources)
+
+
+def _further(recipe: Recipe, further: MoreSource, console: Console) -> Feed:
+    """A further source, prepared like data.root; all of its frames teach."""
+    data = replace(
+        recipe.data,
+        root=further.root,
+        source=further.source,
+        depth_unit_m=further.depth_unit_m,
+        store=None,
+    )
+    store, _ = load_store(data, max_depth_m=recipe.model.max_depth_m, console=console)
+    return Feed(
+        store,
+        range(len(store)),
+        share=further.share,
+        weight=further.weight,
+        balance=recipe.data.balance,
+        buffer_frames=_buffer_frames(recipe.data),
+    )
+
+
+def _buffer_frames(data: DataOptions) -> int:
+    return data.buffer_frames if data.reading == "stream" else 0
 
 
 def constant_metrics(data: TrainingData) -> Metrics:

@@ -101,7 +101,7 @@ def _frame_losses(encoded: torch.Tensor, batch: Batch, codec: Codec, weights: Ma
                 truth=truth[i : i + 1],
                 valid=valid[i : i + 1],
                 weights=weights,
-                data_range=codec.data_range,
+                code=codec,
             ).value
         )
         for i in range(len(encoded))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,9 @@ class SceneFolders:
 
     `scene.json` may say `room` (text; scenes of one room never part in a split; the scene's name when missing),
     `every_frame_is_a_room` (true for photographs of as many rooms), `intrinsics` (`fx fy cx cy` in pixels of a picture
-    of `rgb_size`, which is [width, height]) and `depth_unit_m` (metres per step of the depth files). Its other keys are
-    for people.
+    of `rgb_size`, which is [width, height]), `depth_unit_m` (metres per step of the depth files), and, where a teacher
+    estimated the depth, `confidence` (numbers from 0 to 1 by the frames' names, such as {"0001": 0.83}). Its other keys
+    are for people.
 
     Args:
         root: the folder of scenes, or a single scene's folder.
@@ -63,6 +64,7 @@ class SceneFolders:
             self._cards[scene] = card
             for pair in pairs:
                 frame = pair.frame(scene=scene, room=card.room_of(pair.stem, scene=scene))
+                frame = replace(frame, confidence=card.confidence.get(pair.stem, 1.0))
                 self._pairs[frame.identity] = pair
                 frames.append(frame)
         check_paired(self.root, list(self._pairs.values()), lonely)
@@ -98,6 +100,7 @@ class _SceneCard:
     every_frame_is_a_room: bool = False
     camera: Camera | None = None
     depth_unit_m: float | None = None
+    confidence: dict[str, float] = field(default_factory=dict)
 
     def room_of(self, name: str, *, scene: str) -> str:
         room = self.room or scene
@@ -128,6 +131,7 @@ def _read_card(path: Path) -> _SceneCard:
             every_frame_is_a_room=_claim(said, "every_frame_is_a_room"),
             camera=_camera(said),
             depth_unit_m=_unit_m(said),
+            confidence=_confidence(said),
         )
     except (ValueError, TypeError, RecursionError) as error:
         raise InputError(f"{path}: cannot be understood: {error}") from error
@@ -166,6 +170,16 @@ def _unit_m(said: dict[str, Any]) -> float | None:
     if not unit_m > 0:
         raise ValueError(f"depth_unit_m must be positive, got {unit_m}")
     return unit_m
+
+
+def _confidence(said: dict[str, Any]) -> dict[str, float]:
+    numbers = said.get("confidence") or {}
+    if not isinstance(numbers, dict):
+        raise TypeError(f"confidence must be an object of numbers by frame, got {numbers!r}")
+    found = {name: _number(numbers, name) for name in numbers}
+    if not all(0 <= number <= 1 for number in found.values()):
+        raise ValueError("confidence must be between 0 and 1")
+    return found
 
 
 def _number(said: dict[str, Any], key: str) -> float:
