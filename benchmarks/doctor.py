@@ -44,6 +44,8 @@ class Options:
     """Data sets drawn."""
     misses: bool = False
     """Name the scenes that were missed or accused."""
+    check: str | None = None
+    """Plant only the faults that this check is for."""
 
 
 Plant = Callable[[list[Sample], np.random.Generator], list[Sample]]
@@ -170,6 +172,38 @@ def blurred(radius: float) -> Plant:
     return each(change)
 
 
+def smeared(length: float, *, turned: bool = False) -> Plant:
+    """Frames of a camera that pans by some of 320 pixels while the shutter is open."""
+
+    def change(samples: list[Sample], _generator: np.random.Generator) -> list[Sample]:
+        return [with_image(sample, _panned(sample.image, length, axis=0 if turned else 1)) for sample in samples]
+
+    return change
+
+
+def _panned(image: NDArray, length: float, *, axis: int) -> NDArray:
+    steps = max(2, round(length * max(image.shape) / 320))
+    padded = np.pad(image, [(0, steps - 1) if axis == side else (0, 0) for side in range(3)], mode="edge")
+    total = np.cumsum(padded, axis=axis, dtype=np.int64)
+    total = np.concatenate([np.zeros_like(np.take(total, [0], axis)), total], axis)
+    size = image.shape[axis]
+    return (np.take(total, range(steps, steps + size), axis) - np.take(total, range(size), axis)) // steps
+
+
+def noisy(share: float, *, patch: float = 0.0, grows: bool = False) -> Plant:
+    """Noise of a share of the distance (at 3 m, where it grows as in stereo), alike over patches of some of 320 pixels."""
+
+    def change(sample: Sample, generator: np.random.Generator) -> Sample:
+        height, width = sample.depth_m.shape
+        pixels = max(1.0, patch * max(height, width) / 320)
+        coarse = generator.normal(0, 1, (round(height / pixels), round(width / pixels))).astype(np.float32)
+        noise = np.asarray(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC))
+        scale = share * sample.depth_m / 3 if grows else share
+        return with_depth(sample, sample.depth_m * np.clip(1 + scale * noise, 0.3, 3))
+
+    return each(change)
+
+
 def dotted(sample: Sample, generator: np.random.Generator) -> Sample:
     return with_depth(sample, np.where(generator.random(sample.depth_m.shape) < 0.4, 0, sample.depth_m))
 
@@ -227,6 +261,12 @@ FAULTS = {
     "nearly black": Fault("images", each(black)),
     "blurred, sigma 1.25 of 320 px": Fault("images", blurred(1.25)),
     "blurred, sigma 2.5 of 320 px": Fault("images", blurred(2.5)),
+    "smeared over 3 of 320 columns": Fault("images", smeared(3)),
+    "smeared over 6 of 320 columns": Fault("images", smeared(6)),
+    "smeared over 6 of 320 rows": Fault("images", smeared(6, turned=True)),
+    "noise of 4 % of the distance": Fault("noise", noisy(0.04)),
+    "the same, alike over 3 of 320 px": Fault("noise", noisy(0.04, patch=3)),
+    "noise of 4 % at 3 m, as in stereo": Fault("noise", noisy(0.04, patch=3, grows=True)),
     "40 % dotted holes": Fault("holes", each(dotted)),
     "borders without depth (49 %)": Fault("holes", each(bordered)),
     "one depth map for all pictures": Fault("leakage", stale, least_frames=2),
@@ -237,36 +277,37 @@ FAULTS = {
 def main(options: Options) -> None:
     """Print the tables."""
     source = open_source(options.frames)
-    clean, spoilt, copies = measured(source, options.per_scene)
+    faults = {name: fault for name, fault in FAULTS.items() if options.check in (None, fault.check)}
+    clean, spoilt, copies = measured(source, options.per_scene, faults)
     console = Console(width=170)
     console.print(f"{len(clean)} scenes, {sum(map(len, clean.values()))} frames, at most {options.per_scene} a scene")
     console.print(hits_table(clean, spoilt, options, console))
     console.print(alarms_table(clean, options, console))
     leak_lines(clean, copies, console)
     if options.faulty is not None:
-        faulty, _, _ = measured(open_source(options.faulty), 1000, plant=False)
+        faulty, _, _ = measured(open_source(options.faulty), 1000, {})
         for scene, frames in faulty.items():
             for finding in findings_of(Study(frames)):
                 console.print(f"{scene}: {finding.severity}: {finding.title}: {finding.evidence}")
 
 
 def measured(
-    source: Source, per_scene: int, *, plant: bool = True
+    source: Source, per_scene: int, faults: dict[str, Fault]
 ) -> tuple[dict[str, list[FrameFacts]], dict[str, dict[str, list[FrameFacts]]], dict[str, list[FrameFacts]]]:
     """Facts of each scene as it is, with each fault, and of copies of its frames."""
     scenes: dict[str, list[Frame]] = {}
     for frame in source.frames:
         scenes.setdefault(frame.scene, []).append(frame)
     clean, copies = {}, {}
-    spoilt: dict[str, dict[str, list[FrameFacts]]] = {name: {} for name in FAULTS}
+    spoilt: dict[str, dict[str, list[FrameFacts]]] = {name: {} for name in faults}
     with ThreadPoolExecutor() as pool:
         for number, (scene, frames) in enumerate(scenes.items()):
             samples = list(pool.map(source.read, spread(frames, per_scene)))
             clean[scene] = list(pool.map(facts_of, samples))
-            if not plant:
+            if not faults:
                 continue
             copies[scene] = list(pool.map(facts_of, map(recompressed, samples)))
-            for name, fault in FAULTS.items():
+            for name, fault in faults.items():
                 if len(samples) >= fault.least_frames:
                     generator = np.random.default_rng([number, *name.encode()])
                     spoilt[name][scene] = list(pool.map(facts_of, fault.plant(samples, generator)))
@@ -298,8 +339,8 @@ def hits_table(
     for column in (of_set + "noticed", "errors", "false", "false errors"):
         table.add_column(column, justify="right")
     generator = np.random.default_rng(0)
-    for name, fault in FAULTS.items():
-        scenes = spoilt[name]
+    for name, scenes in spoilt.items():
+        fault = FAULTS[name]
         alone = {scene: alarms(frames, fault.check) for scene, frames in scenes.items()}
         before = {scene: alarms(clean[scene], fault.check) for scene in scenes}
         sets = [generator.choice(list(scenes), size, replace=False) for _ in range(options.sets)]

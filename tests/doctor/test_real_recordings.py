@@ -47,3 +47,14 @@ def test_rendered_scenes_are_registered_to_the_pixel(scene):
 def test_good_recordings_of_many_sensors_have_no_error():
     errors = [finding for finding in findings_of(study_of("rgbd", count=85)) if finding.severity == "error"]
     assert errors == []
+
+
+def test_the_movement_of_a_camera_that_was_turned_quickly_is_seen():
+    smeared = [f for f in findings_of(study_of("rgbd", scene="tum-fr1-rpy")) if "smeared" in f.title]
+    assert [finding.severity for finding in smeared] == ["warning"]
+
+
+@pytest.mark.parametrize(("scene", "is_noisy"), [("skoltech-lab", True), ("icl-living", False)])
+def test_noisy_stereo_is_told_from_rendered_depth(scene, is_noisy):
+    study = study_of("rgbd", scene=scene, count=5)
+    assert ("noise" in {finding.check for finding in findings_of(study)}) == is_noisy

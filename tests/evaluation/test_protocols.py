@@ -54,7 +54,7 @@ def plain(predict, frames):
 def densedepth(predict, frames, *, head=False):
     pixels = []
     for p, m, t, _ in (at_truth(predict, frame) for frame in frames):
-        both = np.clip((p + m) / 2, 0.1, 10.0)[20:460, 24:616]
+        both = ((np.clip(p, 0.1, 10.0) + np.clip(m, 0.1, 10.0)) / 2)[20:460, 24:616]  # predict() of its utils.py clips
         t = t[20:460, 24:616]
         pixels.append((both[t > 0], t[t > 0]))
     if head:
@@ -65,7 +65,7 @@ def densedepth(predict, frames, *, head=False):
 def eigen(predict, frames, *, flip=False):
     images = []
     for p, m, _, t in (at_truth(predict, frame) for frame in frames):
-        p = (p + m) / 2 if flip else p.copy()
+        p = (np.clip(p, 1e-3, 10) + np.clip(m, 1e-3, 10)) / 2 if flip else p.copy()  # predict_tta of AdaBins
         p[p < 1e-3] = 1e-3
         p[p > 10] = 10
         p[np.isinf(p)] = 10
@@ -324,6 +324,19 @@ def test_the_mirrored_prediction_is_turned_back_before_the_asymmetric_crop():
     np.testing.assert_allclose(found.predicted[0], np.arange(41, 601) / 100 + 1, rtol=1e-6)
     assert len(seen) == 2
     np.testing.assert_array_equal(seen[1], frames[0][0][:, ::-1])
+
+
+def test_each_prediction_is_clipped_before_the_mirror_mean():
+    """14 m in the picture and 4 m in its mirror image are 7 m (10 and 4), not 9 m."""
+    source = Frames(random_frames(12, holes=0.0, count=1))
+    for name in ("densedepth-paper", "densedepth-head", "eigen-flip"):
+        said = iter([14.0, 4.0])
+        found = compared_frame(
+            lambda image: np.full(image.shape[:2], next(said), np.float32),  # noqa: B023 (called at once)
+            source.read(source.frames[0]),
+            PROTOCOLS[name],
+        )
+        np.testing.assert_array_equal(found.predicted, np.float32(7.0))
 
 
 def test_raw_truth_is_used_where_it_is_asked_for_and_there():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from leadline.doctor import cameras, extent, holes, images, leakage, planes, reading, registration, units
+from leadline.doctor import cameras, extent, holes, images, leakage, noise, planes, reading, registration, units
 from leadline.doctor.findings import Check
 
 CHECKS: dict[str, Check] = {
@@ -11,6 +11,7 @@ CHECKS: dict[str, Check] = {
     "planes": planes.CHECK,
     "extent": extent.CHECK,
     "holes": holes.CHECK,
+    "noise": noise.CHECK,
     "registration": registration.CHECK,
     "leakage": leakage.CHECK,
     "images": images.CHECK,

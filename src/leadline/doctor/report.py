@@ -16,6 +16,7 @@ from leadline.data.sample import Source
 from leadline.doctor.findings import SEVERITIES, Example, Finding, FrameFacts, Severity, Study
 from leadline.doctor.holes import HoleFacts
 from leadline.doctor.images import ImageFacts
+from leadline.doctor.noise import noise
 from leadline.doctor.pictures import data_uri, depth_caption, draw
 from leadline.doctor.registration import registration
 from leadline.doctor.units import HISTOGRAM_BIN_M, UnitFacts
@@ -30,6 +31,7 @@ class SceneRow:
     """One scene in numbers.
 
     Attributes:
+        noise: standard deviation of far depth, as a share of the distance; None when too little is seen.
         offset: shift at which colour and depth fit best, (right, down) in pixels at 320; None when nothing stands out.
     """
 
@@ -42,6 +44,7 @@ class SceneRow:
     median_m: float
     far_m: float
     holes: float
+    noise: float | None
     brightness: float
     sharpness: float
     offset: tuple[int, int] | None
@@ -176,6 +179,7 @@ def _row(scene: str, frames: Sequence[FrameFacts]) -> SceneRow:
         median_m=median([u.median_m for u in units]),
         far_m=median([u.far_m for u in units]),
         holes=median([facts.get(HoleFacts).share for facts in frames]),
+        noise=None if (rustle := noise(frames)) is None else round(rustle, 4),
         brightness=median([image.brightness for image in images]),
         sharpness=median([image.sharpness for image in images]),
         offset=(found.x, found.y) if found is not None and found.is_certain else None,
@@ -192,6 +196,7 @@ def _cells(row: SceneRow) -> list[str]:
         f"{row.median_m:.2f}",
         f"{row.far_m:.2f}",
         f"{row.holes:.0%}",
+        "" if row.noise is None else f"{row.noise:.1%}",
         f"{row.brightness:.0f}",
         f"{row.sharpness:.2f}",
         "" if row.offset is None else f"{row.offset[0]:+d},{row.offset[1]:+d}",
@@ -216,7 +221,7 @@ def _plain(finding: Finding) -> dict[str, object]:
 
 
 _COLUMNS = (
-    "scene", "frames", "size", "fov", "2 % [m]", "median [m]", "98 % [m]", "holes", "bright", "sharp", "fit [px]",
+    "scene", "frames", "size", "fov", "2 % [m]", "median [m]", "98 % [m]", "holes", "noise", "bright", "sharp", "fit [px]",
 )  # fmt: skip
 _STYLE = """
 body{font:15px/1.45 system-ui,sans-serif;max-width:1100px;margin:2em auto;padding:0 1em;color:#222}

@@ -148,7 +148,7 @@ def compared_frame(predict: Predict, sample: Sample, protocol: Protocol) -> Comp
     predicted = predict(sample.image)
     if protocol.flip_average:
         mirrored = predict(np.ascontiguousarray(sample.image[:, ::-1]))
-        predicted = (predicted + mirrored[:, ::-1]) * np.float32(0.5)
+        predicted = protocol.mirror_mean(predicted, mirrored[:, ::-1])
     try:
         return protocol.compared(predicted, truth_of(sample, protocol))
     except InputError as error:

@@ -21,7 +21,7 @@ def mean_interval(groups: Sequence[Sequence[float]], *, seed: int = 0) -> Interv
     value that of the mean over rooms.
 
     The percentile interval is too narrow for few groups; it is widened by the quantile of Student's t (the expanded
-    percentile interval; Hesterberg, 2015, section 5.3). `benchmarks/intervals.py` simulates how often it covers.
+    percentile interval; Hesterberg, 2015, section 5.3). `benchmarks/protocols.py` simulates how often it covers.
 
     Args:
         groups: values of each group.

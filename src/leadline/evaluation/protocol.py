@@ -83,7 +83,8 @@ class Protocol:
         truth: "filled" (holes filled by colorization) or "raw", where a data set has both.
         truth_range_m: truth counts strictly between these.
         window: the part of the picture that counts; None is all of it.
-        flip_average: average with the un-flipped prediction of the mirror image, before anything is cut.
+        flip_average: average with the un-flipped prediction of the mirror image, before anything is cut; where nothing
+            is aligned, both are clipped first, as in DenseDepth's and AdaBins' scripts.
         align: what a prediction may be corrected by, frame by frame, knowing the truth; a key of ALIGNMENTS, or None.
         clip_m: the prediction is clipped to these; None leaves it.
         mends_nan: NaN becomes the lower end of clip_m. Otherwise a NaN, like any prediction that is no depth, is
@@ -106,6 +107,17 @@ class Protocol:
     average: Literal["rooms", "images", "pooled"] = "images"
     rel_over: Literal["truth", "prediction"] = "truth"
     zeros_pass: bool = False
+
+    def mirror_mean(self, predicted: DepthM, mirrored: DepthM) -> DepthM:
+        """Mean of two predictions of one picture.
+
+        Args:
+            predicted: (H, W) metres.
+            mirrored: (H, W) metres, for the mirror image, already turned back.
+        """
+        if self.clip_m is not None and self.align is None:
+            predicted, mirrored = (np.clip(depth_m, *map(np.float32, self.clip_m)) for depth_m in (predicted, mirrored))
+        return (predicted + mirrored) * np.float32(0.5)
 
     def compared(self, predicted: DepthM, truth: DepthM) -> Compared:
         """Prediction and truth as this protocol compares them.
@@ -138,7 +150,7 @@ class Protocol:
         parts = [
             f"{self.truth} truth where {nearest_m:g} < t < {farthest_m:g} m" + " or 0" * self.zeros_pass,
             str(self.window) if self.window else "whole picture",
-            "mean with the un-flipped mirror image" * self.flip_average,
+            "mean with the un-flipped mirror image, both clipped first" * self.flip_average,
             f"aligned to the truth: {self.align}" if self.align else "",
             f"prediction clipped to [{self.clip_m[0]:g}, {self.clip_m[1]:g}] m" if self.clip_m else "",
             "rel over the prediction" if self.rel_over == "prediction" else "",

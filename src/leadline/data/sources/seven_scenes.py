@@ -44,9 +44,7 @@ class SevenScenes(PairSource):
     def _listed(self) -> Iterator[tuple[Frame, Pair]]:
         for folder in find_folders(self.root, _is_sequence, deepest=2):
             room, sequence = folder.resolve().parent.name, folder.resolve().name
-            pairs, lonely = pair_files(
-                folder, folder, color_name=r"(frame-\d+)\.color", depth_name=r"(frame-\d+)\.depth"
-            )
+            pairs, lonely = pair_files(folder, folder, color_name=_COLOR_NAME, depth_name=_DEPTH_NAME)
             check_paired(self.root, pairs, lonely)
             subset = _subset(folder.resolve())
             for pair in pairs:
