@@ -191,7 +191,7 @@ def _panned(image: NDArray, length: float, *, axis: int) -> NDArray:
 
 
 def noisy(share: float, *, patch: float = 0.0, grows: bool = False) -> Plant:
-    """Noise of a share of the distance (at 3 m, where it grows as in stereo), alike over patches of some of 320 pixels."""
+    """Noise by a share of the distance (at 3 m, where it grows as in stereo), alike over patches of some pixels."""
 
     def change(sample: Sample, generator: np.random.Generator) -> Sample:
         height, width = sample.depth_m.shape

@@ -92,7 +92,7 @@ def _finding(study: Study, words: str, shows: Callable[[ImageFacts], bool], why:
         why,
         "Remove the frames: they have depth that nobody could tell from the picture."
         if shows_nothing
-        else "Leave them out, or keep them if such pictures are to be predicted, too: their edges teach where no edge is.",
+        else "Leave them out, or keep them if such pictures are to be predicted, too.",
         tuple(dict.fromkeys(facts.frame.scene for facts in frames)),
         examples_of(frames, _caption),
     )
@@ -100,7 +100,8 @@ def _finding(study: Study, words: str, shows: Callable[[ImageFacts], bool], why:
 
 def _caption(facts: FrameFacts) -> str:
     image = facts.get(ImageFacts)
-    return f"{facts.frame.identity}: brightness {image.brightness:.0f}, sharpness {image.sharpness:.2f} ({image.weakest:.2f} in its weakest direction)"
+    sharpness = f"sharpness {image.sharpness:.2f} ({image.weakest:.2f} in its weakest direction)"
+    return f"{facts.frame.identity}: brightness {image.brightness:.0f}, {sharpness}"
 
 
 def _differences(luma: NDArray[np.float32], down: int, right: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

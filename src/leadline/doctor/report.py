@@ -221,7 +221,8 @@ def _plain(finding: Finding) -> dict[str, object]:
 
 
 _COLUMNS = (
-    "scene", "frames", "size", "fov", "2 % [m]", "median [m]", "98 % [m]", "holes", "noise", "bright", "sharp", "fit [px]",
+    "scene", "frames", "size", "fov", "2 % [m]", "median [m]", "98 % [m]", "holes", "noise", "bright", "sharp",
+    "fit [px]",
 )  # fmt: skip
 _STYLE = """
 body{font:15px/1.45 system-ui,sans-serif;max-width:1100px;margin:2em auto;padding:0 1em;color:#222}
