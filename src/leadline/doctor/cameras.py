@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from leadline.doctor.findings import Check, Finding, FrameFacts, Study, examples_of, shown
+from leadline.doctor.findings import Check, Finding, FrameFacts, Study, examples_of, scenes_of, shown
 from leadline.doctor.view import View
 
 
@@ -102,7 +102,7 @@ def _implausible(study: Study) -> list[Finding]:
             "the principal point lies outside the middle half, the pixels are not square, or the field of view is "
             "below 15 or above 130 degrees",
             "Check that the intrinsics belong to pictures of this size (rgb_size of scene.json).",
-            tuple(dict.fromkeys(facts.frame.scene for facts in wrong)),
+            scenes_of(wrong),
             examples_of(wrong, lambda facts: f"{facts.frame.identity}: {facts.camera}"),
         )
     ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from leadline.doctor.findings import Check, Finding, Study, examples_of
+from leadline.doctor.findings import Check, Finding, Study, examples_of, scenes_of
 from leadline.doctor.view import View
 
 
@@ -68,7 +68,7 @@ def _constant(study: Study) -> list[Finding]:
             f"{len(frames)} of {len(study.frames)} depth maps are constant",
             "all measured pixels have the same depth",
             "Find out what wrote them; remove the frames.",
-            tuple(dict.fromkeys(facts.frame.scene for facts in frames)),
+            scenes_of(frames),
             examples_of(frames, lambda facts: f"{facts.frame.identity}: {facts.get(ExtentFacts).largest_m:.3f} m"),
         )
     ]
@@ -86,7 +86,7 @@ def _flat(study: Study) -> list[Finding]:
             f"{len(frames)} of {len(study.frames)} depth maps are flat",
             "their farthest depths are less than 5 % beyond their nearest (2nd and 98th percentile)",
             "A wall seen straight on is flat; a data set of them is a fault of the export.",
-            tuple(dict.fromkeys(facts.frame.scene for facts in frames)),
+            scenes_of(frames),
             examples_of(frames, lambda f: f"{f.frame.identity}: spread {f.get(ExtentFacts).spread:.3f}"),
         )
     ]
@@ -105,7 +105,7 @@ def _clipped(study: Study) -> list[Finding]:
             f"{np.median(shares):.1%} of their pixels (median) have exactly the largest depth, up to {max(shares):.1%} "
             "(sensors: less than 1 %)",
             "Pixels at the limit are no measurements: write 0 there. Or train below it, with --model.max-depth-m.",
-            tuple(dict.fromkeys(facts.frame.scene for facts in frames)),
+            scenes_of(frames),
             examples_of(
                 frames,
                 lambda f: (

@@ -131,6 +131,11 @@ def examples_of(
     return tuple(Example(frames[place].frame, caption(frames[place]), drawing) for place in places)
 
 
+def scenes_of(frames: Sequence[FrameFacts]) -> tuple[str, ...]:
+    """The scenes of these frames, each once, in their order."""
+    return tuple(dict.fromkeys(facts.frame.scene for facts in frames))
+
+
 def shown(names: Sequence[str], *, count: int = 5) -> str:
     """The first few names, and how many more there are.
 

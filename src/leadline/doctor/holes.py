@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from leadline.doctor.findings import Check, Finding, FrameFacts, Study, examples_of, shown
+from leadline.doctor.findings import Check, Finding, FrameFacts, Study, examples_of, scenes_of, shown
 from leadline.doctor.view import View
 
 
@@ -57,7 +57,7 @@ def _empty(study: Study) -> list[Finding]:
             f"{len(frames)} of {len(study.frames)} frames have hardly any depth",
             "more than 90 % of their pixels are holes",
             "Sparse truth (laser lines) needs a loss that knows it; frames like these teach almost nothing here.",
-            tuple(dict.fromkeys(facts.frame.scene for facts in frames)),
+            scenes_of(frames),
             examples_of(frames, _caption),
         )
     ]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from leadline.doctor.findings import Check, Finding, FrameFacts, Study, examples_of
+from leadline.doctor.findings import Check, Finding, FrameFacts, Study, examples_of, scenes_of
 from leadline.doctor.view import View
 
 
@@ -93,7 +93,7 @@ def _finding(study: Study, words: str, shows: Callable[[ImageFacts], bool], why:
         "Remove the frames: they have depth that nobody could tell from the picture."
         if shows_nothing
         else "Leave them out, or keep them if such pictures are to be predicted, too.",
-        tuple(dict.fromkeys(facts.frame.scene for facts in frames)),
+        scenes_of(frames),
         examples_of(frames, _caption),
     )
 

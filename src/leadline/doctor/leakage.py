@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from leadline.doctor.extent import ExtentFacts
-from leadline.doctor.findings import Check, Example, Finding, FrameFacts, Study, examples_of, shown
+from leadline.doctor.findings import Check, Example, Finding, FrameFacts, Study, examples_of, scenes_of, shown
 from leadline.doctor.view import View
 
 
@@ -80,7 +80,7 @@ def _shared_rooms(
             f"{len(inside)} of {len(validation)} validation frames are of rooms that also teach",
             f"{looked} of them look like a training frame. Scores on such frames say how well rooms are remembered",
             "Split by room (--data.split-by room), or name validation scenes with --data.validation-file.",
-            tuple(dict.fromkeys(facts.frame.scene for facts in inside)),
+            scenes_of(inside),
             _pair_examples([pair for pair in pairs if pair[0].frame.room == pair[1].frame.room]),
         )
     ]
@@ -102,7 +102,7 @@ def _leaks(pairs: Sequence[tuple[FrameFacts, FrameFacts]], validation: Sequence[
             f"(thumbnails correlate above {ALIKE}, less than {FEW_SLOPES} of 256 slopes oppose): "
             + shown([f"{judge.frame.identity} = {teacher.frame.identity}" for teacher, judge in strange], count=3),
             "Give the scenes the same room in their scene.json, or move them to one side with --data.validation-file.",
-            tuple(dict.fromkeys(judge.frame.scene for _, judge in strange)),
+            scenes_of([judge for _, judge in strange]),
             _pair_examples(same or strange),
         )
     ]
@@ -126,7 +126,7 @@ def _stale_depth(study: Study) -> list[Finding]:
             f"{len(frames)} frames have the depth map of another picture",
             f"{len(shared)} depth maps are equal in every pixel under different pictures; no sensor repeats itself",
             "Pair colour and depth by their time stamps again.",
-            tuple(dict.fromkeys(facts.frame.scene for facts in frames)),
+            scenes_of(frames),
             examples_of(shared[0], lambda facts: facts.frame.identity),
         )
     ]
@@ -150,7 +150,7 @@ def _repeated(study: Study) -> list[Finding]:
             f"{len(again)} of {len(study.frames)} frames are exact copies of another",
             shown([f"{copy.frame.identity} = {original.frame.identity}" for original, copy in again], count=3),
             "Remove the copies: they weigh twice.",
-            tuple(dict.fromkeys(copy.frame.scene for _, copy in again)),
+            scenes_of([copy for _, copy in again]),
             _pair_examples(again),
         )
     ]
