@@ -111,7 +111,8 @@ def page(study: Study, findings: Sequence[Finding], source: Source, *, title: st
     )
     sections = "".join(_section(finding, source) for finding in findings)
     return (
-        f"<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=width=device-width><title>{escape(title)}</title><style>{_STYLE}</style>"
+        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=width=device-width>"
+        f"<title>{escape(title)}</title><style>{_STYLE}</style>"
         f"<h1>{escape(title)}</h1>"
         f"<p>{len(study.frames)} frames of {len(study.scenes)} scenes: {_counted(findings)}.</p>{sections}"
         f"<h2>Depth of all frames</h2>{_histogram(depth_histogram(study))}<p>{escape(NYU)}.</p>"
