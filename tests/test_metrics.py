@@ -43,6 +43,7 @@ def oracle(predicted, truth, valid):
         **dict(zip(("delta1", "delta2", "delta3"), shares, strict=True)),
         silog=100 * math.sqrt(math.fsum((g - mean_log) ** 2 for g in logs) / n),
         rms_log=math.sqrt(math.fsum(g**2 for g in logs) / n),
+        scale_invariant=math.fsum((g - mean_log) ** 2 for g in logs) / n,
         pixels=n,
     )
 
@@ -91,7 +92,7 @@ def test_exchanging_prediction_and_truth_leaves_the_symmetric_measures(predicted
     there = measure(predicted=predicted, truth=truth, valid=valid)
     back = measure(predicted=truth, truth=predicted, valid=valid)
     assert (there.delta1, there.delta2, there.delta3) == (back.delta1, back.delta2, back.delta3)
-    for name in ("rms", "log10", "silog", "rms_log"):
+    for name in ("rms", "log10", "silog", "rms_log", "scale_invariant"):
         assert getattr(there, name) == pytest.approx(getattr(back, name), abs=1e-5)
 
 

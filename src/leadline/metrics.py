@@ -38,6 +38,7 @@ class Metrics:
         delta3: the same below 1.25^3.
         silog: 100 * sqrt(var(ln p - ln t)), as in KITTI's development kit; a wrong global scale is forgiven.
         rms_log: sqrt(mean (ln p - ln t)^2). Dimensionless.
+        scale_invariant: var(ln p - ln t): what is left when the global scale is forgiven (equation 1 of the paper).
         pixels: how many were compared.
     """
 
@@ -49,12 +50,8 @@ class Metrics:
     delta3: float
     silog: float
     rms_log: float
+    scale_invariant: float
     pixels: int
-
-    @property
-    def scale_invariant(self) -> float:
-        """Eigen et al. 2014, equation 1: var(ln p - ln t), what is left when the global scale is forgiven."""
-        return (self.silog / 100) ** 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +108,8 @@ class ErrorSums:
         if self.pixels == 0:
             raise InputError("no pixel has valid truth: there is nothing to measure the prediction against")
         mean_log, mean_log_squared = self.log / self.pixels, self.log_squared / self.pixels
+        # max: for a constant error rounding may leave the variance a hair below 0
+        variance = max(mean_log_squared - mean_log**2, 0.0)
         return Metrics(
             rel=self.relative / self.pixels,
             rms=math.sqrt(self.squared / self.pixels),
@@ -118,9 +117,9 @@ class ErrorSums:
             delta1=self.delta1 / self.pixels,
             delta2=self.delta2 / self.pixels,
             delta3=self.delta3 / self.pixels,
-            # max: for a constant error rounding may leave the variance a hair below 0
-            silog=100 * math.sqrt(max(mean_log_squared - mean_log**2, 0.0)),
+            silog=100 * math.sqrt(variance),
             rms_log=math.sqrt(mean_log_squared),
+            scale_invariant=variance,
             pixels=self.pixels,
         )
 

@@ -252,12 +252,33 @@ def test_the_json_can_be_read_and_holds_everything(command, capsys):
     assert result["over_rooms"]["model"]["rel"] == pytest.approx(result["over_frames"]["model"]["rel"])
 
 
+def test_edges_and_obstacles_have_intervals_too(command, capsys):
+    command(split="all", json=True)
+    for found in json.loads(capsys.readouterr().out)["shape"].values():
+        if found["mean"] is not None and found["interval_over_images"] is not None:
+            low, high = found["interval_over_images"]
+            assert low <= found["mean"] <= high
+    command(split="all")
+    said = capsys.readouterr().out
+    assert "boundary F1" in said
+    assert "frames drawn" in said
+
+
+def test_the_scale_invariant_error_is_averaged_and_not_made_from_an_average(command, capsys, tmp_path):
+    """The mean of squares: squaring the mean of silog would be less."""
+    command(split="all", json=True, csv=tmp_path / "frames.csv")
+    mean = json.loads(capsys.readouterr().out)["over_frames"]["model"]
+    rows = list(csv.DictReader((tmp_path / "frames.csv").read_text().splitlines()))
+    assert mean["scale_invariant"] == pytest.approx(np.mean([float(row["scale_invariant"]) for row in rows]))
+    assert mean["scale_invariant"] >= (mean["silog"] / 100) ** 2
+
+
 def test_the_table_shows_scenes_means_and_the_constant(command, capsys):
     command(split="all")
     text = capsys.readouterr().out
     for words in ("scene-0", "scene-3", "mean over rooms", "mean over frames", "all pixels pooled", "constant 2.50 m"):
         assert words in text
-    for column in ("rel", "rms", "log10", "delta1", "delta2", "delta3", "silog", "rms_log"):
+    for column in ("rel", "rms", "log10", "delta1", "delta2", "delta3", "silog", "rms_log", "scale_invariant"):
         assert column in text
     assert "…" not in text  # nothing was cut
 

@@ -17,7 +17,7 @@ from leadline.evaluation.protocol import CentreCrop, Window
 from leadline.evaluation.protocols import PLAIN, PROTOCOLS, find_protocol
 from leadline.metrics import Metrics
 
-NAMES = ("rel", "rms", "log10", "delta1", "delta2", "delta3", "silog", "rms_log")
+NAMES = ("rel", "rms", "log10", "delta1", "delta2", "delta3", "silog", "rms_log", "scale_invariant")
 
 
 def errors(p: np.ndarray, t: np.ndarray, *, swapped: bool = False) -> dict[str, float]:
@@ -34,6 +34,7 @@ def errors(p: np.ndarray, t: np.ndarray, *, swapped: bool = False) -> dict[str, 
             "delta3": np.mean(worst < 1.25**3),
             "silog": 100 * math.sqrt(np.mean(g**2) - np.mean(g) ** 2),
             "rms_log": math.sqrt(np.mean(g**2)),
+            "scale_invariant": np.mean(g**2) - np.mean(g) ** 2,
         }
 
 
@@ -368,4 +369,4 @@ def test_the_default_is_plain_and_counts_rooms():
     assert PROTOCOLS["plain"] is PLAIN
     assert PLAIN.average == "rooms"
     assert [field.name for field in fields(Metrics)] == [*NAMES, "pixels"]
-    assert len(astuple(ours("plain", random_frames(11, holes=0.2, count=1)))) == 9
+    assert len(astuple(ours("plain", random_frames(11, holes=0.2, count=1)))) == 10

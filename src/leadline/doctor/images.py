@@ -57,8 +57,7 @@ def measure(view: View) -> ImageFacts:
     if min(luma.shape) < 3:
         return ImageFacts(brightness, 0.0, 0.0, 0.0)
     across, down, rising, falling = (_differences(luma, *step) for step in _STEPS)
-    gradient: NDArray[np.float32] = np.hypot(across[0], down[0])
-    contrast, sharpness = _sharpness(gradient, np.abs(across[1] + down[1]))
+    contrast, sharpness = _sharpness(np.hypot(across[0], down[0]), np.abs(across[1] + down[1]))
     along = (_sharpness(np.abs(first), np.abs(second))[1] for first, second in (across, down, rising, falling))
     return ImageFacts(brightness, contrast, sharpness, min(along))
 
@@ -104,7 +103,7 @@ def _caption(facts: FrameFacts) -> str:
     return f"{facts.frame.identity}: brightness {image.brightness:.0f}, {sharpness}"
 
 
-def _differences(luma: NDArray[np.float32], down: int, right: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _differences(luma: NDArray[np.float32], down: int, right: int) -> tuple[NDArray, NDArray]:
     """First (halved) and second difference of the inner pixels along a direction, per step in it."""
     height, width = luma.shape
     before = luma[1 - down : height - 1 - down, 1 - right : width - 1 - right]
@@ -112,7 +111,7 @@ def _differences(luma: NDArray[np.float32], down: int, right: int) -> tuple[NDAr
     return (after - before) / 2, 2 * luma[1:-1, 1:-1] - before - after
 
 
-def _sharpness(first: NDArray[np.float32], second: NDArray[np.float32]) -> tuple[float, float]:
+def _sharpness(first: NDArray, second: NDArray) -> tuple[float, float]:
     """The mean of the strongest thirtieth of the first differences, and the second ones over it at those pixels."""
     strongest = first >= np.percentile(first, 97)
     contrast = float(first[strongest].mean())

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,12 @@ from rich.console import Console
 from rich.table import Table
 
 from leadline.atomic import atomic_write
-from leadline.evaluation.evaluate import Evaluation, FrameScore
+from leadline.evaluation.evaluate import Evaluation
 from leadline.evaluation.intervals import Interval, mean_interval
 from leadline.evaluation.shape import NEAR_M, Shape
 from leadline.metrics import Metrics
 
-SHOWN = ("rel", "rms", "log10", "delta1", "delta2", "delta3", "silog", "rms_log")
+SHOWN = ("rel", "rms", "log10", "delta1", "delta2", "delta3", "silog", "rms_log", "scale_invariant")
 _SHAPE = {
     "boundary_f1": "boundary F1 of depth edges (higher is better)",
     "flying": "share of edge pixels that fly between surfaces",
@@ -42,7 +41,7 @@ def as_json(result: Evaluation) -> dict[str, object]:
     """The whole result in plain values; None stands for what is infinite or undefined."""
 
     def both(pair: tuple[Metrics, Metrics]) -> dict[str, object]:
-        model, constant = ({**asdict(metrics), "scale_invariant": metrics.scale_invariant} for metrics in pair)
+        model, constant = map(asdict, pair)
         return {"model": model, "constant": constant}
 
     plain = {
@@ -60,7 +59,7 @@ def as_json(result: Evaluation) -> dict[str, object]:
             "interval_over_rooms": intervals(result, "over_frames"),
         },
         "pooled": both(result.pooled()),
-        "shape": mean_shape(result.scores),
+        "shape": {name: asdict(found) for name, found in shape_means(result).items()},
         "ranges": [
             {"near_m": near_m, "far_m": far_m, "metrics": metrics and asdict(metrics)}
             for near_m, far_m, metrics in result.by_range()
@@ -81,13 +80,13 @@ def write_csv(path: Path, result: Evaluation) -> None:
         OutputError: no space or no permission.
     """
     shape = [field.name for field in fields(Shape)]
-    header = ["scene", "name", "room", "pixels", *SHOWN, "scale_invariant", *shape, "constant_rel", "not_measured"]
+    header = ["scene", "name", "room", "pixels", *SHOWN, *shape, "constant_rel", "not_measured"]
     with atomic_write(path) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(header)
         for score in result.scores:
             metrics, frame = score.model.metrics(), score.frame
-            figures = [getattr(metrics, name) for name in (*SHOWN, "scale_invariant")]
+            figures = [getattr(metrics, name) for name in SHOWN]
             shapes = [getattr(score.shape, name) for name in shape]
             constant = score.constant.metrics().rel
             row = [frame.scene, frame.name, frame.room, metrics.pixels, *figures, *shapes, constant, ""]
@@ -118,13 +117,30 @@ def intervals(result: Evaluation, way: str) -> dict[str, Interval | None]:
     return found
 
 
-def mean_shape(scores: Sequence[FrameScore]) -> dict[str, float | None]:
-    """Means over the frames that have something to measure, by measure."""
-    means = {}
+@dataclass(frozen=True)
+class ShapeMean:
+    """Over the frames that have something to measure: the mean, and its intervals with rooms or frames drawn anew."""
+
+    mean: float | None
+    interval_over_rooms: Interval | None
+    interval_over_images: Interval | None
+
+
+def shape_means(result: Evaluation) -> dict[str, ShapeMean]:
+    """What means over pixels do not see, by measure."""
+    found = {}
     for name in _SHAPE:
-        known = [value for score in scores if (value := getattr(score.shape, name)) is not None]
-        means[name] = sum(known) / len(known) if known else None
-    return means
+        rooms = [
+            [value for score in room if (value := getattr(score.shape, name)) is not None] for room in result.rooms()
+        ]
+        rooms = [known for known in rooms if known]
+        values = [value for known in rooms for value in known]
+        found[name] = ShapeMean(
+            mean=math.fsum(values) / len(values) if values else None,
+            interval_over_rooms=mean_interval(rooms),
+            interval_over_images=mean_interval([[value] for value in values]),
+        )
+    return found
 
 
 def _scenes_table(result: Evaluation, title: str) -> Table:
@@ -167,9 +183,12 @@ def _intervals_table(result: Evaluation) -> Table:
 
 
 def _shape_table(result: Evaluation) -> Table:
-    table = Table(show_header=False)
-    for name, value in mean_shape(result.scores).items():
-        table.add_row(_SHAPE[name], "nothing to measure" if value is None else f"{value:.3f}")
+    table = Table(title="edges and obstacles, means over frames with their 95 % intervals")
+    for column in ("", "mean", "rooms drawn", "frames drawn"):
+        table.add_column(column, justify="right" if column else "left")
+    for name, found in shape_means(result).items():
+        mean = "nothing to measure" if found.mean is None else f"{found.mean:.3f}"
+        table.add_row(_SHAPE[name], mean, _interval(found.interval_over_rooms), _interval(found.interval_over_images))
     return table
 
 
