@@ -17,13 +17,13 @@ from rich.table import Table
 
 from leadline.data.frames import load_store
 from leadline.data.loader import Batches
-from leadline.export.onnx import export_onnx
+from leadline.export.export import export
 from leadline.inference.predictor import load
 from leadline.losses import PAPER, training_loss
 from leadline.model_card import ModelCard
 from leadline.networks.depth_net import DepthNet
 from leadline.networks.model_file import save_model
-from leadline.options import DataOptions
+from leadline.options import DataOptions, ExportOptions
 from leadline.training.step import measured_at
 
 
@@ -97,7 +97,7 @@ def latency_table(options: Options, console: Console) -> None:
         model = Path(folder) / "model.safetensors"
         card = ModelCard("yolov8n", "linear", min_depth_m=0.1, max_depth_m=10.0, height=240, width=320, fit="letterbox")
         save_model(model, DepthNet("yolov8n"), card)
-        export_onnx(model, model.with_suffix(".onnx"))
+        export(ExportOptions(model))
         predictors = {
             "torch": load(model, device="cpu"),
             "ONNX Runtime": load(model.with_suffix(".onnx"), device="cpu"),

@@ -29,7 +29,7 @@ VERBS = {
     "train": Verb(options.TrainOptions, "leadline.training.train:train"),
     "evaluate": Verb(options.EvaluateOptions, "leadline.evaluation.report:evaluate_command"),
     "predict": Verb(options.PredictOptions, "leadline.inference.predict:predict_command"),
-    "export": Verb(options.ExportOptions, "leadline.export.onnx:export_command"),
+    "export": Verb(options.ExportOptions, "leadline.export.export:export_command"),
     "info": Verb(options.InfoOptions, "leadline.networks.info:info_command"),
     "data check": Verb(options.CheckOptions, "leadline.doctor.check:check_command"),
     "data prepare": Verb(options.PrepareOptions, "leadline.data.frames:prepare_command"),

@@ -20,6 +20,7 @@ CodecName = Literal["linear", "reciprocal", "log"]
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 SplitBy = Literal["room", "frame", "official", "same"]
 Subset = Literal["val", "train", "test", "all"]
+ExportFormat = Literal["onnx"]
 Balance = Literal["frame", "room"]
 
 
@@ -357,8 +358,16 @@ class ExportOptions:
 
     model: Positional[Path]
     """Model file (.safetensors)."""
+    format: ExportFormat = "onnx"
+    """What to write; docs/deployment.md says what each is for."""
     out: Annotated[Path | None, arg(aliases=["-o"])] = None
     """File to write; beside the model when not given."""
+    fp16: bool = False
+    """Keep the weights in float16: half the size; the arithmetic stays float32."""
+    dynamic: bool = False
+    """Take pictures of any height and width instead of the model's own; batches of any size are taken anyway."""
+    images: Path | None = None
+    """Folder of photographs to compare with torch on; drawn pictures when not given."""
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,13 @@ import torch
 from PIL import Image
 
 from leadline.errors import InputError, ModelFileError, UsageError
-from leadline.export.onnx import export_onnx
+from leadline.export.export import export
 from leadline.inference import predictor as predictor_module
 from leadline.inference.predictor import Predictor, load
 from leadline.model_card import ModelCard
 from leadline.networks.depth_net import DepthNet
 from leadline.networks.model_file import save_model
+from leadline.options import ExportOptions
 
 CARD = ModelCard(
     encoder="yolov8n", codec="linear", min_depth_m=0.1, max_depth_m=10.0, height=64, width=96, fit="letterbox"
@@ -35,7 +36,7 @@ def folder(tmp_path_factory) -> Path:
     net.head.start_at(3.0)
     torch.nn.init.normal_(net.head.conv.weight, std=3.0)
     save_model(folder / "model.safetensors", net, CARD)
-    export_onnx(folder / "model.safetensors", folder / "model.onnx")
+    export(ExportOptions(folder / "model.safetensors"))
     return folder
 
 

@@ -6,87 +6,75 @@ from pathlib import Path
 import numpy as np
 import onnx
 import torch
-from jaxtyping import Float
-from torch import Tensor, nn
 
-from leadline.atomic import atomic_write
-from leadline.errors import ModelFileError
-from leadline.inference.predictor import load
-from leadline.model_card import METADATA_KEY
+from leadline.export.contract import Metres
+from leadline.model_card import METADATA_KEY, ModelCard
 from leadline.networks.depth_net import DepthNet
-from leadline.networks.model_file import load_model
-from leadline.options import ExportOptions
 
-LARGEST_DIFFERENCE_M = 1e-3
-
-
-def export_command(options: ExportOptions) -> None:
-    """Export, and print what the proof of equality measured."""
-    out = options.out or options.model.with_suffix(".onnx")
-    largest_m = export_onnx(options.model, out)
-    print(f"{out}  ({out.stat().st_size / 1e6:.1f} MB; differs from torch by at most {largest_m * 1000:.4f} mm)")
+# As old as the graph allows (bilinear Resize with `antialias`), so that runtimes of 2023 load it.
+OPSET = 18
+IR_VERSION = 8
 
 
-def export_onnx(model: Path, out: Path) -> float:
-    """Write a model as ONNX, run it in ONNX Runtime beside torch, and keep it only when both give the same metres.
-
-    Args:
-        model: `.safetensors`.
-        out: `.onnx`.
-
-    Returns:
-        The largest difference in metres, over pictures of noise and of smooth ramps.
-
-    Raises:
-        ModelFileError: no such model, or the exported file gives other metres; then nothing is written.
-    """
-    net, card = load_model(model)
-    example = torch.zeros(1, 3, card.height, card.width)
+def write_onnx(net: DepthNet, card: ModelCard, path: Path, *, half: bool, dynamic: bool) -> None:
+    """Write `.onnx`: batches of any size, pictures of the card's size or, when dynamic, of any."""
+    size = {2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC} if dynamic else {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own deprecations
         program = torch.onnx.export(
-            _Metres(net),
-            (example,),
+            Metres(net),
+            (torch.zeros(2, 3, card.height, card.width),),  # two: torch.export would take a batch of one as fixed
             input_names=["image"],
             output_names=["depth_m"],
-            dynamic_shapes={"image": {0: torch.export.Dim("batch", min=1, max=1024)}},
+            dynamic_shapes={"image": {0: torch.export.Dim.DYNAMIC, **size}},
+            opset_version=OPSET,
             dynamo=True,
             verbose=False,
         )
     assert program is not None
-    graph = program.model_proto
-    onnx.helper.set_model_props(graph, {METADATA_KEY: card.to_json()})
-    with atomic_write(out) as part:
-        onnx.save(graph, part)
-        largest_m = _largest_difference_m(part, net, card.height, card.width)
-        if not largest_m <= LARGEST_DIFFERENCE_M:
-            raise ModelFileError(
-                f"{out}: the exported file differs from torch by up to {largest_m:.4f} m, so it was not written; "
-                f"please report this with the versions of torch and onnxruntime"
+    model = program.model_proto
+    model.ir_version = IR_VERSION
+    _forget_where_it_was_made(model)
+    _name_sizes(model.graph)
+    if half:
+        _halve_weights(model.graph)
+    onnx.helper.set_model_props(model, {METADATA_KEY: card.to_json()})
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
+
+
+def _forget_where_it_was_made(model: onnx.ModelProto) -> None:
+    """The exporter notes for each node the source lines that made it, with this machine's folders."""
+    graph = model.graph
+    for part in (model, graph, *graph.node, *graph.input, *graph.output, *graph.initializer, *graph.value_info):
+        del part.metadata_props[:]
+        part.ClearField("doc_string")
+
+
+def _name_sizes(graph: onnx.GraphProto) -> None:
+    for value, names in (
+        (graph.input[0], "batch 3 height width"),
+        (graph.output[0], "batch 1 depth_height depth_width"),
+    ):
+        for size, name in zip(value.type.tensor_type.shape.dim, names.split(), strict=True):
+            if size.dim_param:
+                size.dim_param = name
+    del graph.value_info[:]  # inner shapes in the exporter's names; every runtime infers them again
+
+
+def _halve_weights(graph: onnx.GraphProto) -> None:
+    """Weights in float16, each with a cast to float32 that runtimes fold when they load: the arithmetic stays float32.
+
+    Biases and other vectors stay as they are: they are a hundredth of the file.
+    """
+    casts = []
+    for weight in graph.initializer:
+        if weight.data_type == onnx.TensorProto.FLOAT and len(weight.dims) > 1:
+            name, stored = weight.name, f"{weight.name}.float16"
+            weight.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(weight).astype(np.float16), stored))
+            casts.append(
+                onnx.helper.make_node("Cast", [stored], [name], name=f"{name}.cast", to=onnx.TensorProto.FLOAT)
             )
-    return largest_m
-
-
-class _Metres(nn.Module):
-    """The network with its codec, so that every runtime gives metres."""
-
-    def __init__(self, net: DepthNet) -> None:
-        super().__init__()
-        self.net = net
-
-    def forward(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 1 i j"]:
-        """Metres."""
-        return self.net.metres(image)
-
-
-def _largest_difference_m(path: Path, net: DepthNet, height: int, width: int) -> float:
-    generator = np.random.default_rng(0)
-    noise = generator.random((1, 3, height, width), np.float32)
-    ramp = np.broadcast_to(np.linspace(0, 1, width, dtype=np.float32), noise.shape)
-    predictor = load(path, device="cpu")
-    differences = []
-    for picture in (noise, np.ascontiguousarray(ramp)):
-        with torch.no_grad():
-            expected = net.metres(torch.from_numpy(picture)).numpy()
-        differences.append(float(np.abs(predictor.network(picture) - expected).max()))
-    return max(differences)
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
