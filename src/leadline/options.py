@@ -167,6 +167,8 @@ class ModelOptions:
     """yolov8n, s, m, l or x; densenet169; or timm:NAME."""
     weights: str = "default"
     """Encoder's weights: default (its own pre-trained ones, downloaded), none (from scratch), a name, or a file."""
+    start: Path | None = None
+    """Model file (.safetensors) to go on teaching, whole, instead of weights for the encoder alone."""
     codec: CodecName = "linear"
     """What the network's output means: depth / max, max / depth, or the logarithm."""
     min_depth_m: float = 0.1

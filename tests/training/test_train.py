@@ -16,7 +16,7 @@ import torch
 from rich.console import Console
 from safetensors.torch import load_file
 
-from leadline.errors import InputError, TrainingDiverged, TrainingInterrupted, UsageError
+from leadline.errors import InputError, ModelFileError, TrainingDiverged, TrainingInterrupted, UsageError
 from leadline.options import DataOptions, ModelOptions, MoreSource, OptimOptions, RunOptions, TrainOptions
 from leadline.recipes import read_recipe, write_recipe
 from leadline.training import train as loop
@@ -325,3 +325,17 @@ def test_resume_with_moved_frames_is_allowed(frames, whole, tmp_path):
     folder = shutil.copytree(whole, tmp_path / "run")
     trained(replace(recipe(moved, folder), out=None, resume=folder))
     assert_same_run(folder, whole)
+
+
+def test_a_model_is_taught_on_from_its_own_weights(whole, frames, tmp_path):
+    start = whole / "last.safetensors"
+    folder, _ = trained(recipe(frames, tmp_path / "on", model={"start": start}, optim={"learning_rate": 1e-12}))
+    before, after = load_file(start), load_file(folder / "last.safetensors")
+    learned = [name for name in before if "running_" not in name and "num_batches" not in name]
+    assert all(torch.allclose(before[name], after[name], atol=1e-6) for name in learned)
+
+
+def test_a_model_that_says_metres_otherwise_is_no_start(whole, frames, tmp_path):
+    options = recipe(frames, tmp_path / "on", model={"start": whole / "last.safetensors", "codec": "log"})
+    with pytest.raises(ModelFileError, match=r"is a yolov8n that says linear depth from 0\.1 to 10 m"):
+        trained(options)

@@ -2,17 +2,19 @@
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from lightning_fabric import Fabric
 from torch import nn
 
+from leadline.errors import ModelFileError
 from leadline.metrics import Metrics
 from leadline.model_card import ModelCard
 from leadline.networks.depth_net import DepthNet
 from leadline.networks.encoders.catalog import find_encoder
-from leadline.networks.model_file import save_model
+from leadline.networks.model_file import load_model, save_model
 from leadline.recipes import as_plain
 from leadline.training.averaging import WeightAverage
 from leadline.training.checkpoint import Progress, load_checkpoint, save_checkpoint
@@ -32,6 +34,7 @@ class Learner:
         progress: steps done, best score.
         steps: of the whole training.
         average: of the weights over the last steps, when the recipe asks for one.
+        licence: of the weights, which they have from what they started from.
     """
 
     bare: DepthNet
@@ -39,7 +42,8 @@ class Learner:
     optimizer: Any
     progress: Progress
     steps: int
-    average: WeightAverage | None = None
+    average: WeightAverage | None
+    licence: str
 
     def model_weights(self) -> AbstractContextManager[None]:
         """Within, the network has the weights that are validated and saved as the model: averaged, if asked for."""
@@ -60,9 +64,12 @@ def build_learner(plan: Plan, fabric: Fabric, *, steps: int, median_m: float) ->
         codec=options.codec,
         min_depth_m=options.min_depth_m,
         max_depth_m=options.max_depth_m,
-        weights="none" if goes_on else options.weights,
+        weights="none" if goes_on or options.start else options.weights,
     )
     bare.head.start_at(median_m)
+    licence = find_encoder(options.encoder).licence if options.weights != "none" else "Apache-2.0"
+    if options.start:
+        licence = _start_from(bare, options.start)
     bare.to(memory_format=torch.channels_last)
     if options.freeze_encoder:
         bare.encoder.requires_grad_(False)
@@ -82,7 +89,19 @@ def build_learner(plan: Plan, fabric: Fabric, *, steps: int, median_m: float) ->
         scaler = gradient_scaler(fabric)
         if scaler is not None and content["scaler"]:
             scaler.load_state_dict(content["scaler"])
-    return Learner(bare, net, wrapped, progress, steps, average)
+    return Learner(bare, net, wrapped, progress, steps, average, licence)
+
+
+def _start_from(bare: DepthNet, path: Path) -> str:
+    """Take over the weights of a model, if it is the same network that says metres in the same way; their licence."""
+    earlier, card = load_model(path)
+    if earlier.state_dict().keys() != bare.state_dict().keys() or earlier.head.codec != bare.head.codec:
+        raise ModelFileError(
+            f"{path}: is a {card.encoder} that says {card.codec} depth from {card.min_depth_m:g} to "
+            f"{card.max_depth_m:g} m; give the recipe the same model.encoder, codec, min_depth_m and max_depth_m"
+        )
+    bare.load_state_dict(earlier.state_dict())
+    return card.licence
 
 
 def save_state(plan: Plan, fabric: Fabric, learner: Learner) -> None:
@@ -115,7 +134,7 @@ def save_models(
         height=recipe.data.height,
         width=recipe.data.width,
         fit=recipe.data.fit,
-        licence=find_encoder(recipe.model.encoder).licence if recipe.model.weights != "none" else "Apache-2.0",
+        licence=learner.licence,
         training_median_m=data.median_m,
         recipe=as_plain(recipe),
         data={
