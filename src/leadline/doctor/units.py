@@ -148,7 +148,7 @@ def _distance_finding(
         severity,
         f"the distances are not those of rooms: the unit may be {names}{doubt}",
         evidence,
-        f"If that is the unit of the files: {flags}",
+        f"If that is the unit of the files: {flags}; for data check and evaluate it is --depth-unit-m",
         scenes,
         examples_of(frames, lambda facts: f"{facts.frame.identity}: median {facts.get(UnitFacts).median_m:.2f} m"),
     )

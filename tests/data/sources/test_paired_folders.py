@@ -122,7 +122,7 @@ def test_empty_folders_are_refused(tmp_path):
 def test_a_scene_that_is_called_like_the_root_is_refused_when_names_collide(tmp_path):
     write_frame(tmp_path / "flat", "0001")
     write_frame(tmp_path / "flat", "flat/0001")
-    with pytest.raises(InputError, match="cannot be told apart"):
+    with pytest.raises(InputError, match="two frames are called flat/0001; rename one of them"):
         PairedFolders(tmp_path / "flat")
 
 

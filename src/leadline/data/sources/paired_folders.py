@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import yaml
+from numpy.typing import NDArray
 
-from leadline.data.sample import Frame, Sample
+from leadline.data.sample import Frame
+from leadline.data.sources.folders import holds_one
+from leadline.data.sources.listed import PairSource
 from leadline.data.sources.pairing import Pair, check_paired, pair_files
 from leadline.depth.files import read_depth
-from leadline.depth.images import read_image
 from leadline.errors import InputError
 
 CARDS = ("dataset.yaml", "data.yaml")
 """Where `depth_scale` may stand, in this order."""
 
 
-class PairedFolders:
+class PairedFolders(PairSource):
     """`images/` beside `depth/`, the same names below both.
 
         root/images/train/0001.jpg      or without folders in between: root/images/0001.jpg
@@ -33,58 +36,32 @@ class PairedFolders:
     `depth_scale` of the YAML file is the number of steps per metre of the PNG files (1000 are millimetres, 256 is
     KITTI's); `.npy` files are not touched by it. Layout and field: ultralytics 8.4.123, pull request 25859,
     https://docs.ultralytics.com/datasets/depth.
-
-    Args:
-        root: the folder that holds `images/` and `depth/`.
-        depth_unit_m: metres per step of every depth file, whatever the YAML file or the format says.
-
-    Raises:
-        InputError: no frame, a file without its partner, or a YAML file that cannot be understood.
     """
-
-    root: Path
-    frames: Sequence[Frame]
 
     @staticmethod
     def recognises(root: Path) -> bool:
         """Whether `root` holds both `images/` and `depth/`."""
-        try:
-            return (root / "images").is_dir() and (root / "depth").is_dir()
-        except OSError:
-            return False
+        return holds_one(root, _has_both, deepest=0)
 
-    def __init__(self, root: Path, *, depth_unit_m: float | None = None) -> None:
-        self.root = Path(root)
-        self.depth_unit_m = depth_unit_m
+    def _listed(self) -> Iterator[tuple[Frame, Pair]]:
         self._png_unit_m = _png_unit_m(self.root)
         pairs, lonely = pair_files(self.root / "images", self.root / "depth")
         check_paired(self.root, pairs, lonely)
-        self._pairs: dict[str, Pair] = {}
-        frames = []
         for pair in pairs:
             folder, _, name = pair.stem.rpartition("/")
+            # A folder that is called like the data set cannot be told from no folder.
             scene = folder or self.root.resolve().name
-            frame = pair.frame(scene=scene, name=name, room=scene, subset=_subset(folder))
-            if frame.identity in self._pairs:
-                raise InputError(
-                    f"{self.root}: images/{name}.* and images/{scene}/{name}.* cannot be told apart, because the "
-                    f"folder {scene} is called like the data set; rename one of them"
-                )
-            self._pairs[frame.identity] = pair
-            frames.append(frame)
-        self.frames = tuple(frames)
+            yield pair.frame(scene=scene, name=name, room=scene, subset=_subset(folder)), pair
 
-    def read(self, frame: Frame) -> Sample:
-        """Read one of `frames`; safe to call from many threads and processes.
-
-        Raises:
-            InputError: the frame cannot be used; the message names the file and the cause.
-        """
-        pair = self._pairs[frame.identity]
+    def _depth_m(self, pair: Pair) -> NDArray[np.float32]:
         unit_m = self.depth_unit_m
         if unit_m is None and pair.depth.suffix.lower() == ".png":
             unit_m = self._png_unit_m
-        return Sample(frame=frame, image=read_image(pair.color), depth_m=read_depth(pair.depth, unit_m=unit_m))
+        return read_depth(pair.depth, unit_m=unit_m)
+
+
+def _has_both(folder: Path) -> bool:
+    return (folder / "images").is_dir() and (folder / "depth").is_dir()
 
 
 def _subset(folder: str) -> Literal["train", "test"] | None:
