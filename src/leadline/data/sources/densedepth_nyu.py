@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Literal, NamedTuple
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from leadline.data.sample import Frame, Sample
 from leadline.data.sources.archive import Files, PackedFiles, UnpackedFiles, decoded
+from leadline.data.sources.listed import ListedSource
 from leadline.data.sources.nyu_labeled import nyu_camera, nyu_room
 from leadline.depth.files import MILLIMETRE_M, check_unit
 from leadline.errors import InputError
@@ -20,7 +21,12 @@ TRAIN_STEP_M = 10 / 255
 """Metres per step of the 8-bit training depth."""
 
 
-class DenseDepthNyu:
+class _Row(NamedTuple):
+    color: str
+    depth: str
+
+
+class DenseDepthNyu(ListedSource[_Row]):
     """`nyu_data.zip`, read in place, or the folder that it unpacks to.
 
         data/nyu2_train.csv             rows of colour,depth: data/nyu2_train/<scene>_out/37.jpg,...37.png
@@ -33,17 +39,7 @@ class DenseDepthNyu:
     The scene is the folder (`living_room_0038_out`), the room its name without `_out` and without the letter that
     counts recordings of one room. The archive does not say which rooms the test frames show; they share one.
     The CSV files may also stand at `root` itself, or one folder deeper in the archive; one of them is enough.
-
-    Args:
-        root: the archive, the folder it was unpacked to, its `data` folder, or a folder that holds `nyu_data.zip`.
-        depth_unit_m: metres per step of every depth file, whatever its format says.
-
-    Raises:
-        InputError: no such archive, a broken one, or rows that name missing files.
     """
-
-    root: Path
-    frames: Sequence[Frame]
 
     @staticmethod
     def recognises(root: Path) -> bool:
@@ -55,15 +51,12 @@ class DenseDepthNyu:
         except OSError:
             return False
 
-    def __init__(self, root: Path, *, depth_unit_m: float | None = None) -> None:
-        self.root = Path(root)
-        self.depth_unit_m = depth_unit_m
+    def _listed(self) -> Iterator[tuple[Frame, _Row]]:
         self._files = _open_files(self.root)
         csv_names = _csv_names(self._files)
         if not csv_names:
             raise InputError(f"{self.root}: holds neither nyu2_train.csv nor nyu2_test.csv of DenseDepth's NYU archive")
-        self._rows: dict[str, _Row] = {}
-        frames: list[Frame] = []
+        found: dict[str, tuple[Frame, _Row]] = {}
         missing: list[str] = []
         for csv_name in csv_names:
             subset: Literal["train", "test"] = "train" if csv_name.endswith(_CSV_NAMES[0]) else "test"
@@ -71,22 +64,13 @@ class DenseDepthNyu:
                 sizes_bytes = [self._files.size_bytes(name) for name in row]
                 missing += [name for name, size_bytes in zip(row, sizes_bytes, strict=True) if size_bytes is None]
                 frame = _frame(row, size_bytes=sum(size_bytes or 0 for size_bytes in sizes_bytes), subset=subset)
-                if frame.identity not in self._rows:  # a row that stands twice is one frame
-                    self._rows[frame.identity] = row
-                    frames.append(frame)
-        _check_complete(self.root, frames, missing)
-        self.frames = tuple(frames)
+                found.setdefault(frame.identity, (frame, row))  # a row that stands twice is one frame
+        _check_complete(self.root, len(found), missing)
+        yield from found.values()
 
-    def read(self, frame: Frame) -> Sample:
-        """Read one of `frames`; safe to call from many threads and processes.
-
-        Raises:
-            InputError: the frame cannot be used; the message names the file and the cause.
-        """
-        row = self._rows[frame.identity]
-        image = np.array(decoded(self._files, row.color).convert("RGB"))
-        depth_m = self._depth_m(row.depth)
-        return Sample(frame=frame, image=image, depth_m=depth_m, camera=nyu_camera(image))
+    def _read(self, frame: Frame, place: _Row) -> Sample:
+        image = np.array(decoded(self._files, place.color).convert("RGB"))
+        return Sample(frame=frame, image=image, depth_m=self._depth_m(place.depth), camera=nyu_camera(image))
 
     def _depth_m(self, name: str) -> NDArray[np.float32]:
         picture, described = decoded(self._files, name), self._files.described(name)
@@ -98,11 +82,6 @@ class DenseDepthNyu:
         depth_m: NDArray[np.float32] = np.array(picture).astype(np.float32) * np.float32(unit_m)
         check_unit(depth_m, unit_m=unit_m, name=described)
         return depth_m
-
-
-class _Row(NamedTuple):
-    color: str
-    depth: str
 
 
 def _open_files(root: Path) -> Files:
@@ -165,14 +144,14 @@ def _frame(row: _Row, *, size_bytes: int, subset: Literal["train", "test"]) -> F
     )
 
 
-def _check_complete(root: Path, frames: Sequence[Frame], missing: Sequence[str]) -> None:
+def _check_complete(root: Path, frame_count: int, missing: Sequence[str]) -> None:
     if missing:
         more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
         raise InputError(
             f"{root}: its CSV files name {len(missing)} missing files: {', '.join(missing[:_SHOWN])}{more}. Download "
             f"or unpack the archive again, or remove these rows."
         )
-    if not frames:
+    if not frame_count:
         raise InputError(f"{root}: its CSV files name no frames; download the archive again")
 
 

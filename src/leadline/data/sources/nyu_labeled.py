@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from leadline.data.sample import Frame, Sample
 from leadline.data.sources.hdf5 import opened_hdf5
+from leadline.data.sources.listed import ListedSource
 from leadline.depth.camera import Camera
 from leadline.depth.files import metres
 from leadline.errors import InputError
@@ -25,7 +26,7 @@ NYU_CAMERA = Camera(
 """The camera of every colour picture of NYU Depth v2."""
 
 
-class NyuLabeled:
+class NyuLabeled(ListedSource[int]):
     """`nyu_depth_v2_labeled.mat`, read in place.
 
     A MATLAB 7.3 file is HDF5, whose axes come in the reverse order: `images` (N, 3, W, H) uint8, `depths` (N, W, H)
@@ -41,17 +42,8 @@ class NyuLabeled:
 
     The file is opened for each frame, so that threads and forked processes share no handle.
 
-    Args:
-        root: the file, or the folder that holds it under its own name.
-        depth_unit_m: metres per step of `depths`, when it is not 1.
-
-    Raises:
-        InputError: no such file, or not with these contents.
-        UsageError: h5py is not installed.
+    Reading needs h5py.
     """
-
-    root: Path
-    frames: Sequence[Frame]
 
     @staticmethod
     def recognises(root: Path) -> bool:
@@ -61,9 +53,7 @@ class NyuLabeled:
         except OSError:
             return False
 
-    def __init__(self, root: Path, *, depth_unit_m: float | None = None) -> None:
-        self.root = Path(root)
-        self.depth_unit_m = depth_unit_m
+    def _listed(self) -> Iterator[tuple[Frame, int]]:
         self._path = self.root / FILE_NAME if self.root.is_dir() else self.root
         with opened_hdf5(self._path) as file:
             shape = _checked_shape(self._path, file)
@@ -72,29 +62,17 @@ class NyuLabeled:
             raise InputError(f"{self._path}: {shape[0]} images but {len(scenes)} scenes; download it again")
         subsets = _subsets(self._path.with_name("splits.mat"), frame_count=shape[0])
         size_bytes = shape[1] * shape[2] * (3 + 4)  # of the uncompressed frame
-        self.frames = tuple(
-            Frame(
-                scene=scene,
-                name=f"{number:04d}",
-                room=nyu_room(scene),
-                size_bytes=size_bytes,
-                subset=subsets.get(number),
-            )
-            for number, scene in enumerate(scenes, start=1)
-        )
+        for number, scene in enumerate(scenes, start=1):
+            name, room, subset = f"{number:04d}", nyu_room(scene), subsets.get(number)
+            yield Frame(scene=scene, name=name, room=room, size_bytes=size_bytes, subset=subset), number - 1
 
-    def read(self, frame: Frame) -> Sample:
-        """Read one of `frames`; safe to call from many threads and processes.
-
-        Raises:
-            InputError: the frame cannot be used; the message names the file and the cause.
-        """
-        index, name = int(frame.name) - 1, f"{self._path}, frame {frame.name}"
+    def _read(self, frame: Frame, place: int) -> Sample:
+        name = f"{self._path}, frame {frame.name}"
         with opened_hdf5(self._path) as file:
             try:
-                image = np.ascontiguousarray(file["images"][index].transpose(2, 1, 0))
-                levels = np.ascontiguousarray(file["depths"][index].T)
-                raw_levels = np.ascontiguousarray(file["rawDepths"][index].T) if "rawDepths" in file else None
+                image = np.ascontiguousarray(file["images"][place].transpose(2, 1, 0))
+                levels = np.ascontiguousarray(file["depths"][place].T)
+                raw_levels = np.ascontiguousarray(file["rawDepths"][place].T) if "rawDepths" in file else None
             except Exception as error:  # HDF5 has many ways to say that bytes are missing
                 raise InputError(f"{name}: damaged or truncated ({error}); download the file again") from error
         unit_m = 1.0 if self.depth_unit_m is None else self.depth_unit_m
