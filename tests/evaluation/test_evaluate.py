@@ -305,7 +305,7 @@ def test_unreadable_frames_end_in_a_partial_failure_after_the_figures(command, c
     assert result["scenes"]["scene-2"]["frames"] == 2
 
 
-def test_an_interrupted_evaluation_says_what_it_counted(command, capsys, monkeypatch, source):
+def test_an_interrupted_evaluation_says_what_it_counted(command, capsys, monkeypatch, source, tmp_path):
     read, done = type(source).read, []
 
     def until_the_fifth(self, frame):
@@ -316,9 +316,21 @@ def test_an_interrupted_evaluation_says_what_it_counted(command, capsys, monkeyp
 
     monkeypatch.setattr(type(source), "read", until_the_fifth)
     with pytest.raises(PartialFailure, match="interrupted: 8 of 12 frames were not reached and are in no figure"):
-        command(split="all", json=True)
+        command(split="all", json=True, csv=tmp_path / "frames.csv")
     result = json.loads(capsys.readouterr().out)
-    assert (result["frames"], result["not_reached"]) == (4, 8)
+    assert (result["frames"], len(result["not_reached"])) == (4, 8)
+    rows = list(csv.DictReader((tmp_path / "frames.csv").read_text().splitlines()))
+    left = [f"{row['scene']}/{row['name']}" for row in rows if row["not_measured"] == "not reached"]
+    assert left == result["not_reached"]
+
+
+def test_an_evaluation_that_is_interrupted_at_once_says_so(command, monkeypatch, source):
+    def at_once(self, frame):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(type(source), "read", at_once)
+    with pytest.raises(InputError, match="none of 12 frames could be used: interrupted before"):
+        command(split="all")
 
 
 def test_the_protocol_is_named_with_its_version_wherever_its_number_is(command, capsys):

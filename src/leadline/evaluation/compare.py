@@ -58,7 +58,8 @@ def compare(first: Evaluation, second: Evaluation) -> dict[str, Difference]:
 
 def print_comparison(differences: dict[str, Difference], *, first: str, second: str, rooms: int) -> None:
     """The differences as a table."""
-    table = Table(title=f"means over {rooms} rooms; 95 %: rooms drawn anew; p: signs of the rooms' differences flipped")
+    count = f"{rooms} room" + "s" * (rooms != 1)
+    table = Table(title=f"means over {count}; 95 %: rooms drawn anew; p: signs of the rooms' differences flipped")
     for column in ("measure", first, second, "difference", "95 %", "p"):
         table.add_column(column, justify="left" if column == "measure" else "right")
     for name, found in differences.items():

@@ -48,14 +48,14 @@ class Evaluation:
         protocol: by which was measured.
         scores: of the frames that were measured.
         skipped: reasons by identity.
-        not_reached: frames that an interruption left unmeasured.
+        not_reached: identities of the frames that an interruption left unmeasured.
     """
 
     constant_m: float
     protocol: Protocol = PLAIN
     scores: list[FrameScore] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
-    not_reached: int = 0
+    not_reached: list[str] = field(default_factory=list)
 
     def own(self) -> tuple[Metrics, Metrics]:
         """The protocol's number, for the model and the constant: the mean that it names."""
@@ -133,9 +133,11 @@ def evaluate(
                 _score(result, predict, frame, sample)
             advance()
     except KeyboardInterrupt:
-        result.not_reached = len(frames) - len(result.scores) - len(result.skipped)
+        told = {score.frame.identity for score in result.scores} | result.skipped.keys()
+        result.not_reached = [frame.identity for frame in frames if frame.identity not in told]
     if not result.scores:
-        raise InputError(f"none of {len(frames)} frames could be used: {next(iter(result.skipped.values()), '')}")
+        why = next(iter(result.skipped.values()), "interrupted before the first one was measured")
+        raise InputError(f"none of {len(frames)} frames could be used: {why}")
     return result
 
 

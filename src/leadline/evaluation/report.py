@@ -90,13 +90,14 @@ def _tell(results: Sequence[Evaluation], options: EvaluateOptions) -> None:
     for result, model in zip(results, (options.model, options.compare), strict=False):
         print_tables(result, title=f"{model} on {options.data} ({options.split})")
     if differences is not None:
-        rooms = len({score.frame.room for score in results[0].scores})
+        measured = {score.frame.identity for score in results[1].scores}
+        rooms = len({score.frame.room for score in results[0].scores if score.frame.identity in measured})
         print_comparison(differences, first=str(options.model), second=str(options.compare), rooms=rooms)
 
 
 def _demand_all(results: Sequence[Evaluation], count: int) -> None:
     skipped = {identity: why for result in results for identity, why in result.skipped.items()}
-    not_reached = max(result.not_reached for result in results)
+    not_reached = max(len(result.not_reached) for result in results)
     if not_reached:
         raise PartialFailure(f"interrupted: {not_reached} of {count} frames were not reached and are in no figure")
     if skipped:

@@ -91,7 +91,7 @@ def write_csv(path: Path, result: Evaluation) -> None:
             constant = score.constant.metrics().rel
             row = [frame.scene, frame.name, frame.room, metrics.pixels, *figures, *shapes, constant, ""]
             writer.writerow(["" if cell is None else cell for cell in row])
-        for identity, why in result.skipped.items():
+        for identity, why in [*result.skipped.items(), *((identity, "not reached") for identity in result.not_reached)]:
             scene, _, name = identity.rpartition("/")
             writer.writerow([scene, name, *[""] * (len(header) - 3), why])
 
