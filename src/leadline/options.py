@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
-from tyro.conf import Positional, arg
+from tyro.conf import Positional, UseAppendAction, arg
 from tyro.constructors import PrimitiveConstructorSpec
 
 from leadline.errors import RecipeError, UsageError
@@ -439,13 +439,17 @@ class LabelOptions:
 
     images: Positional[tuple[str, ...]]
     """Photographs, folders or patterns."""
-    teacher: str
-    """Depth model: a leadline model, a .tflite or .onnx file with its declaration in a .yaml beside it, or NAME:FILE
-    with a declaration that ships with leadline (docs/labelling.md)."""
+    teacher: Annotated[tuple[str, ...], UseAppendAction]
+    """Depth model: a leadline model; a .tflite or .onnx file with its declaration in a .yaml beside it, or NAME:FILE
+    with a declaration that ships with leadline; or hf:NAME (docs/labelling.md). The first labels; more of them agree or
+    dissent, which shows in the confidence."""
     out: Path
     """Folder of the labelled scenes; pictures that are labelled in it already are passed over."""
-    kind: Literal["metric", "relative"] = "metric"
-    """Metres, or inverse depth without scale and shift."""
+    kind: Literal["metric", "relative"] | None = None
+    """Metres, or inverse depth without scale and shift; what the teacher says when not given."""
+    focal_px: float | None = None
+    """Focal length in pixels of the photographs, all of one size: metres are corrected for it where the teacher's own
+    camera is known, and the intrinsics are stored."""
     aspect: str | None = None
     """True shape of the pictures, such as 4:3, when they were squeezed; they are stretched to it and stored so."""
     largest_side_px: int = 640
@@ -453,10 +457,15 @@ class LabelOptions:
     drop_above: float = 0.2
     """Drop photographs on which the teacher contradicts itself by more than this share."""
     workers: int | None = None
-    """Threads that read, label and write; one for each core when not given."""
+    """Threads that read, label and write; one for each core when not given. On a cluster: processes."""
+    cluster: str | None = None
+    """Address of a Ray cluster to label on (auto: the one that this machine is part of); photographs and --out must be
+    in a folder that all its machines share."""
 
     def __post_init__(self) -> None:
+        _require(bool(self.teacher), "teacher", "given at least once", self.teacher)
         _require(self.workers is None or self.workers >= 1, "workers", "at least 1", self.workers)
+        _require(self.focal_px is None or 0 < self.focal_px < math.inf, "focal_px", "positive", self.focal_px)
         _require(self.largest_side_px >= 64, "largest_side_px", "at least 64 pixels", self.largest_side_px)
         _require(self.drop_above > 0, "drop_above", "positive", self.drop_above)
 

@@ -28,17 +28,22 @@ def photographs(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
-def brightness_teacher(*, kind: str = "metric", ramp: float = 0.0) -> Teacher:
-    """Says 1 to 3 m by brightness; `ramp` adds metres towards the right, whatever is there: a contradiction."""
+def brightness_teacher(
+    *, kind: str = "metric", ramp: float = 0.0, scale: float = 1.0, focal_per_width: float | None = None
+) -> Teacher:
+    """Says 1 to 3 m by brightness; `ramp` adds metres towards the right, whatever is there: a contradiction.
+
+    `scale` multiplies them.
+    """
 
     def answer(pictures):
         maps = []
         for picture in pictures:
             metres = 1 + picture.mean(axis=2) / 127.5 + np.linspace(0, ramp, picture.shape[1])
-            maps.append(metres.astype(np.float32))
+            maps.append((metres * scale).astype(np.float32))
         return maps
 
-    return Teacher("brightness", "0" * 64, "none", kind, answer)
+    return Teacher("brightness", "0" * 64, "none", kind, answer, focal_per_width)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from PIL import Image
 from leadline.cli import main
 from leadline.data.sources.catalog import open_source
 from leadline.data.splits import SplitRule, make_split
-from leadline.labelling import label
+from leadline.labelling import label, labeller
 from leadline.labelling.labelled_scene import read_journal
 
 
@@ -19,7 +19,8 @@ def run(monkeypatch, tmp_path, teacher):
     """Labels with a teacher made in the test, into `out`; returns the exit code."""
 
     def call(*words: object, by=None) -> int:
-        monkeypatch.setattr(label, "open_teacher", lambda _text: by or teacher())
+        teachers = iter(by if isinstance(by, list) else [by or teacher()])
+        monkeypatch.setattr(label, "open_teacher", lambda _text: next(teachers))
         return main(["data", "label", *map(str, words), "--teacher", "x", "--out", str(tmp_path / "out")])
 
     return call
@@ -178,9 +179,7 @@ def test_no_pictures_is_an_error(run, tmp_path, capsys):
     assert "no pictures there" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    "wrong", [("--aspect", "wide"), ("--aspect", "4:0"), ("--workers", "0"), ("--kind", "relative")]
-)
+@pytest.mark.parametrize("wrong", [("--aspect", "wide"), ("--aspect", "4:0"), ("--workers", "0"), ("--focal-px", "0")])
 def test_options_that_cannot_be_meant_are_refused(run, photographs, wrong):
     assert run(photographs(count=1), *wrong) == 2
 
@@ -206,7 +205,7 @@ def test_a_folder_without_permission_is_a_failed_output(run, photographs, tmp_pa
 
 def test_a_full_disk_stops_with_what_is_done_kept(run, photographs, tmp_path, monkeypatch, capsys):
     folder = photographs(count=4)
-    write, written = label.write_depth16, []
+    write, written = labeller.write_depth16, []
 
     def full(path, depth_m):
         written.append(path)
@@ -214,9 +213,72 @@ def test_a_full_disk_stops_with_what_is_done_kept(run, photographs, tmp_path, mo
             raise OSError(28, "No space left on device", str(path))
         write(path, depth_m)
 
-    monkeypatch.setattr(label, "write_depth16", full)
+    monkeypatch.setattr(labeller, "write_depth16", full)
     assert run(folder, "--workers", "1") == 6
     assert len(read_journal(tmp_path / "out/photos/labels.jsonl")) == 2
-    monkeypatch.setattr(label, "write_depth16", write)
+    monkeypatch.setattr(labeller, "write_depth16", write)
     assert run(folder) == 0
     assert len(open_source(tmp_path / "out").frames) == 4
+
+
+def test_a_known_focal_length_corrects_the_metres_and_is_stored(run, photographs, tmp_path, teacher):
+    folder = photographs(count=2, height=96, width=128)
+    assert run(folder, "--focal-px", "64", by=teacher(focal_per_width=1.0)) == 0
+    source = open_source(tmp_path / "out")
+    sample = source.read(source.frames[0])
+    # Half the focal length of the teacher's camera: what it takes for far is only small.
+    np.testing.assert_allclose(sample.depth_m, (1 + sample.image.mean(axis=2) / 127.5) / 2, atol=6e-4)
+    assert sample.camera is not None
+    assert (sample.camera.fx_px, sample.camera.fy_px) == (64, 64)
+    assert sample.camera.fov_deg == pytest.approx(90)
+
+
+def test_the_focal_length_goes_with_a_stretched_and_scaled_picture(run, photographs, tmp_path, teacher):
+    folder = photographs(count=1, height=300, width=300)
+    assert run(folder, "--focal-px", "150", "--aspect", "4:3", "--largest-side-px", "200") == 0
+    source = open_source(tmp_path / "out")
+    sample = source.read(source.frames[0])
+    assert sample.image.shape == (150, 200, 3)
+    assert sample.camera is not None
+    assert (sample.camera.fx_px, sample.camera.fy_px) == (100, 100)
+
+
+def test_pictures_of_another_size_than_the_focal_length_is_for_are_skipped(run, photographs, capsys):
+    folder = photographs(count=2)
+    Image.open(folder / "0001.jpg").resize((100, 96)).save(folder / "0001.jpg")
+    assert run(folder, "--focal-px", "64") == 8
+    assert "0001.jpg: is 100x96, but --focal-px is for pictures of 128x96" in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize("kind", ["metric", "relative"])
+def test_relative_labels_are_inverse_depth_in_the_range_of_rooms(run, photographs, tmp_path, teacher, kind):
+    def answer(pictures):
+        return [(5 - 3 / (1 + picture.mean(axis=2) / 127.5)).astype(np.float32) for picture in pictures]
+
+    relative = teacher(kind="relative")
+    object.__setattr__(relative, "answer", answer)
+    # The same from a teacher of metres: nothing is left of its scale.
+    by = relative if kind == "relative" else teacher(scale=2.0)
+    assert run(photographs(count=1), "--kind", "relative", by=by) == 0
+    assert json.loads((tmp_path / "out/photos/scene.json").read_text())["kind"] == "relative"
+    source = open_source(tmp_path / "out")
+    sample = source.read(source.frames[0])
+    assert (sample.depth_m.min(), sample.depth_m.max()) == pytest.approx((1, 9), abs=1e-3)
+    inverse = 1 / (1 + sample.image.mean(axis=2) / 127.5)
+    slope = -1 if kind == "relative" else 1
+    assert np.corrcoef(inverse.ravel(), sample.depth_m.ravel())[0, 1] == pytest.approx(slope, abs=1e-4)
+
+
+def test_a_teacher_without_metres_gives_no_metric_labels(run, photographs, teacher, capsys):
+    assert run(photographs(count=1), "--kind", "metric", by=teacher(kind="relative")) == 2
+    assert "knows no metres; say --kind relative" in capsys.readouterr().err
+
+
+def test_a_second_teacher_dissents_in_the_confidence(run, photographs, tmp_path, teacher):
+    folder = photographs(count=1)
+    assert run(folder, "--teacher", "y", by=[teacher(), teacher(scale=1.2)]) == 0
+    card = json.loads((tmp_path / "out/photos/scene.json").read_text())
+    assert len(card["other_teachers"]) == 1
+    (outcome,) = read_journal(tmp_path / "out/photos/labels.jsonl")
+    assert outcome.dissent == pytest.approx(np.log(1.2), abs=1e-3)
+    assert card["confidence"]["0000"] < 0.3

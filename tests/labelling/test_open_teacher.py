@@ -47,6 +47,14 @@ def test_a_model_of_another_size_than_declared_is_refused(tmp_path):
         open_teacher(str(path))
 
 
+def test_an_onnx_file_of_disparity_is_a_relative_teacher(tmp_path):
+    path = write_tiny_onnx(tmp_path / "tiny.onnx")
+    path.with_suffix(".yaml").write_text(TINY_YAML.replace("metres", "disparity"))
+    teacher = open_teacher(str(path))
+    assert teacher.kind == "relative"
+    assert np.isfinite(ask([teacher], IMAGE).values).all()
+
+
 @pytest.mark.parametrize("suffix", [".onnx", ".tflite"])
 def test_a_file_that_is_no_model_is_refused(tmp_path, suffix):
     path = tmp_path / f"tiny{suffix}"
@@ -68,7 +76,7 @@ def test_a_leadline_model_is_a_teacher(tmp_path):
     save_model(tmp_path / "model.safetensors", net, card)
     teacher = open_teacher(str(tmp_path / "model.safetensors"))
     assert (teacher.kind, teacher.licence) == ("metric", "AGPL-3.0")
-    label = ask(teacher, IMAGE)
+    label = ask([teacher], IMAGE)
     assert label.values.shape == (48, 64)
     assert np.isfinite(label.values).all()
 
@@ -82,7 +90,7 @@ def test_the_real_fastdepth_sees_rooms_in_metres():
     ratios = []
     for frame in source.frames[::60]:
         sample = source.read(frame)
-        label = ask(teacher, sample.image)
+        label = ask([teacher], sample.image)
         assert label.values.shape == (224, 224)
         ratios.append(np.median(label.values) / np.median(sample.depth_m[sample.valid]))
     assert 0.7 < np.median(ratios) < 1.4

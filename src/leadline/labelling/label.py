@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from leadline.atomic import atomic_write
 from leadline.data.frames import decoding_workers
-from leadline.depth.files import write_depth16
+from leadline.depth.camera import Camera
 from leadline.depth.images import read_image
-from leadline.errors import InputError, UsageError
+from leadline.errors import UsageError
 from leadline.inference.predict import find_images
-from leadline.labelling.confidence import ask
 from leadline.labelling.labelled_scene import LabelledScene, Outcome
+from leadline.labelling.labeller import Labeller, depth_scale, label_kind, stored_camera
 from leadline.labelling.open_teacher import open_teacher
-from leadline.labelling.photographs import Photograph, name_photographs, why_no_photograph
+from leadline.labelling.photographs import Photograph, name_photographs
 from leadline.labelling.report import Tally, write_report
 from leadline.labelling.teacher import Teacher
-from leadline.options import LabelOptions, read_aspect
+from leadline.options import LabelOptions
+
+Labelled = Iterator[tuple[Photograph, Outcome | str]]
+"""Photographs with what became of them, or why they could not be read."""
 
 
 def label_command(options: LabelOptions) -> None:
@@ -40,21 +38,21 @@ def label_command(options: LabelOptions) -> None:
         PartialFailure: some pictures could not be read; the others are done.
     """
     photographs = name_photographs(find_images(options.images))
-    teacher = open_teacher(options.teacher)
-    if teacher.kind != options.kind:
-        raise UsageError(f"{teacher.name} gives {teacher.kind} labels; say --kind {teacher.kind}")
-    scenes = _open_scenes(options, photographs, teacher)
+    teachers = [open_teacher(text) for text in options.teacher]
+    _check(options, teachers)
+    camera = _camera(options, photographs[0])
+    scenes = _open_scenes(options, photographs, teachers, camera)
     missing = [photo for photo in photographs if photo.path.name not in scenes[photo.scene].outcomes]
     console = Console(stderr=True)
     broken: list[str] = []
     began = time.monotonic()
     try:
-        for photo, outcome in _labelled(missing, scenes, teacher, options, console):
+        for photo, outcome in _shown(_labelled(missing, teachers, options, camera), len(missing), console):
             if isinstance(outcome, str):
                 broken.append(outcome)
                 console.print(f"skipped {outcome}", style="yellow", highlight=False, markup=False, soft_wrap=True)
             else:
-                scenes[photo.scene].add([outcome])
+                scenes[photo.scene].add(outcome)
     finally:
         for scene in scenes.values():
             scene.finish()
@@ -64,113 +62,86 @@ def label_command(options: LabelOptions) -> None:
     tally.demand_all()
 
 
+def _check(options: LabelOptions, teachers: Sequence[Teacher]) -> None:
+    first = teachers[0]
+    if label_kind(options, first) == "metric" and first.kind == "relative":
+        raise UsageError(f"{first.name} knows no metres; say --kind relative, or name a metric teacher first")
+
+
+def _camera(options: LabelOptions, first: Photograph) -> Camera | None:
+    if options.focal_px is None:
+        return None
+    height, width = read_image(first.path).shape[:2]
+    focal_px, (cx_px, cy_px) = options.focal_px, ((width - 1) / 2, (height - 1) / 2)
+    return Camera(focal_px, focal_px, cx_px, cy_px, width, height)
+
+
 def _open_scenes(
-    options: LabelOptions, photographs: Sequence[Photograph], teacher: Teacher
+    options: LabelOptions, photographs: Sequence[Photograph], teachers: Sequence[Teacher], camera: Camera | None
 ) -> dict[str, LabelledScene]:
     folders = {photo.scene: photo.path.parent for photo in photographs}
     return {
-        scene: LabelledScene(options.out / scene, _card(options, teacher, folder)) for scene, folder in folders.items()
+        scene: LabelledScene(options.out / scene, _card(options, teachers, camera, folder))
+        for scene, folder in folders.items()
     }
 
 
-def _card(options: LabelOptions, teacher: Teacher, folder: Path) -> dict[str, Any]:
-    """All that decides the labels of a scene."""
-    return {
+def _card(options: LabelOptions, teachers: Sequence[Teacher], camera: Camera | None, folder: Path) -> dict[str, Any]:
+    """All that decides the labels of a scene, and what is known of its camera."""
+    first, *others = (
+        {"name": teacher.name, "sha256": teacher.sha256, "licence": teacher.licence} for teacher in teachers
+    )
+    card = {
         "every_frame_is_a_room": True,
-        "kind": options.kind,
-        "teacher": {"name": teacher.name, "sha256": teacher.sha256, "licence": teacher.licence},
+        "kind": label_kind(options, teachers[0]),
+        "teacher": first,
+        "other_teachers": others,
         "photographs": str(folder.resolve()),
         "aspect": options.aspect,
         "largest_side_px": options.largest_side_px,
         "drop_above": options.drop_above,
     }
+    if camera is None:
+        return card
+    stored = stored_camera(camera, options)
+    return {
+        **card,
+        "rgb_size": [stored.width, stored.height],
+        "intrinsics": {"fx": stored.fx_px, "fy": stored.fy_px, "cx": stored.cx_px, "cy": stored.cy_px},
+        "depth_scale": depth_scale(teachers[0], camera),
+    }
 
 
 def _labelled(
-    photographs: Sequence[Photograph],
-    scenes: dict[str, LabelledScene],
-    teacher: Teacher,
-    options: LabelOptions,
-    console: Console,
-) -> Iterator[tuple[Photograph, Outcome | str]]:
-    """Every photograph with what became of it, or with the reason why it could not be read, in order."""
+    photographs: Sequence[Photograph], teachers: Sequence[Teacher], options: LabelOptions, camera: Camera | None
+) -> Labelled:
+    if options.cluster is not None:
+        from leadline.labelling.cluster import label_on_cluster
 
-    def label(photo: Photograph) -> Outcome | str:
-        try:
-            return label_one(photo, scenes[photo.scene], teacher, options)
-        except InputError as error:
-            return str(error)
+        return label_on_cluster(photographs, options, camera)
+    return _label_in_threads(photographs, Labeller(teachers, options, camera), options.workers or decoding_workers())
 
+
+def _label_in_threads(
+    photographs: Sequence[Photograph], labeller: Callable[[Photograph], Outcome | str], workers: int
+) -> Labelled:
+    pool = ThreadPoolExecutor(workers)
+    try:
+        # In lots: millions of waiting tasks would fill the memory.
+        for start in range(0, len(photographs), _LOT):
+            lot = photographs[start : start + _LOT]
+            yield from zip(lot, pool.map(labeller, lot), strict=True)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _shown(labelled: Labelled, count: int, console: Console) -> Labelled:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    pool = ThreadPoolExecutor(options.workers or decoding_workers())
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task("labelling", total=len(photographs))
-        try:
-            # In lots: millions of waiting tasks would fill the memory.
-            for start in range(0, len(photographs), _LOT):
-                lot = photographs[start : start + _LOT]
-                for photo, outcome in zip(lot, pool.map(label, lot), strict=True):
-                    progress.advance(task)
-                    yield photo, outcome
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def label_one(photo: Photograph, scene: LabelledScene, teacher: Teacher, options: LabelOptions) -> Outcome:
-    """Label one photograph and write its picture and its depth, or say why it is dropped.
-
-    Raises:
-        InputError: it cannot be read.
-        OutputError: no space or no permission.
-    """
-    original = read_image(photo.path)
-    why = why_no_photograph(original)
-    if why is not None:
-        return Outcome(photo.path.name, dropped=why)
-    image = _reshaped(original, options)
-    label = ask(teacher, image)
-    disagreement = round(label.disagreement, 4)
-    if label.disagreement > options.drop_above:
-        return Outcome(
-            photo.path.name,
-            disagreement=disagreement,
-            dropped=f"the teacher contradicts itself by {label.disagreement:.0%}".replace("%", " %"),
-        )
-    if image is original:  # the very bytes: encoding it again would only lose
-        _copy(photo.path, scene.color_file(photo.name, photo.path.suffix.lower()))
-    else:
-        _write_jpeg(scene.color_file(photo.name, ".jpg"), image)
-    height, width = image.shape[:2]
-    write_depth16(scene.depth_file(photo.name), _resized(label.values, height=height, width=width))
-    return Outcome(photo.path.name, photo.name, round(label.confidence, 4), disagreement)
-
-
-def _reshaped(image: NDArray[np.uint8], options: LabelOptions) -> NDArray[np.uint8]:
-    """The picture in its true shape (a side is enlarged, none shrunk), no larger than wanted."""
-    height, width = image.shape[:2]
-    true_height, true_width = float(height), float(width)
-    if options.aspect is not None:
-        aspect = read_aspect(options.aspect)
-        true_height, true_width = max(true_height, true_width / aspect), max(true_width, true_height * aspect)
-    scale = min(1.0, options.largest_side_px / max(true_height, true_width))
-    size = (max(1, round(true_width * scale)), max(1, round(true_height * scale)))
-    if size == (width, height):
-        return image
-    return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC))
-
-
-def _resized(depth_m: NDArray[np.float32], *, height: int, width: int) -> NDArray[np.float32]:
-    return np.asarray(Image.fromarray(depth_m).resize((width, height), Image.Resampling.BILINEAR))
-
-
-def _copy(source: Path, target: Path) -> None:
-    with atomic_write(target) as part:
-        shutil.copyfile(source, part)
-
-
-def _write_jpeg(path: Path, image: NDArray[np.uint8]) -> None:
-    with atomic_write(path) as part:
-        Image.fromarray(image).save(part, format="JPEG", quality=_JPEG_QUALITY)
+        task = progress.add_task("labelling", total=count)
+        for pair in labelled:
+            yield pair
+            progress.advance(task)
 
 
 def _speed(count: int, took_s: float) -> str:
@@ -179,4 +150,3 @@ def _speed(count: int, took_s: float) -> str:
 
 REPORT = "labels.txt"
 _LOT = 4096
-_JPEG_QUALITY = 95

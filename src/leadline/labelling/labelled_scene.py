@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,14 +19,16 @@ class Outcome:
         picture: its file's name in the folder of photographs.
         frame: name of the frame that it became; None when it was dropped.
         confidence: of its label, in (0, 1].
-        disagreement: of the teacher with itself.
+        contradiction: of the teacher with itself.
+        dissent: of another teacher.
         dropped: why it has no label.
     """
 
     picture: str
     frame: str | None = None
     confidence: float | None = None
-    disagreement: float | None = None
+    contradiction: float | None = None
+    dissent: float | None = None
     dropped: str | None = None
 
 
@@ -59,23 +60,13 @@ class LabelledScene:
             self._write_card({})
         self._mend()
 
-    def color_file(self, frame: str, suffix: str) -> Path:
-        """Where the picture of a frame goes."""
-        return self.folder / "rgb" / f"{frame}{suffix}"
-
-    def depth_file(self, frame: str) -> Path:
-        """Where the label of a frame goes."""
-        return self.folder / "depth" / f"{frame}.png"
-
-    def add(self, outcomes: Iterable[Outcome]) -> None:
-        """Note what became of pictures whose files are written."""
-        lines = []
-        for outcome in outcomes:
-            self.outcomes[outcome.picture] = outcome
-            lines.append(json.dumps({key: value for key, value in asdict(outcome).items() if value is not None}))
+    def add(self, outcome: Outcome) -> None:
+        """Note what became of a picture whose files are written."""
+        self.outcomes[outcome.picture] = outcome
+        line = json.dumps({key: value for key, value in asdict(outcome).items() if value is not None})
         try:
             with self._journal.open("a", encoding="utf-8") as file:
-                file.writelines(f"{line}\n" for line in lines)
+                file.write(f"{line}\n")
         except OSError as error:
             raise OutputError(writing_failed(self._journal, error)) from error
 
@@ -115,6 +106,16 @@ class LabelledScene:
     def _write_card(self, confidence: dict[str, float]) -> None:
         with atomic_write(self.folder / "scene.json") as part:
             part.write_text(json.dumps({**self._card, "confidence": confidence}, indent=1), encoding="utf-8")
+
+
+def color_file(scene: Path, frame: str, suffix: str) -> Path:
+    """Where the picture of a frame goes."""
+    return scene / "rgb" / f"{frame}{suffix}"
+
+
+def depth_file(scene: Path, frame: str) -> Path:
+    """Where the label of a frame goes."""
+    return scene / "depth" / f"{frame}.png"
 
 
 def read_journal(path: Path) -> list[Outcome]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from leadline.errors import ModelFileError, UsageError
 from leadline.inference.predictor import Predictor, load
+from leadline.labelling.huggingface import huggingface_teacher
 from leadline.labelling.litert import litert_answer
 from leadline.labelling.onnx_file import onnx_answer
 from leadline.labelling.spec import TeacherSpec, shipped_spec, spec_beside
@@ -21,8 +22,9 @@ def open_teacher(text: str) -> Teacher:
     """A teacher by its file.
 
     Args:
-        text: FILE, or NAME:FILE with the name of a declaration that ships with leadline. A `.tflite` or `.onnx` FILE
-            without a name has its declaration beside it, unless it is a leadline model.
+        text: FILE, NAME:FILE with the name of a declaration that ships with leadline, or hf:NAME of a model of the
+            Hugging Face hub (or of a folder). A `.tflite` or `.onnx` FILE without a name has its declaration beside it,
+            unless it is a leadline model.
 
     Raises:
         UsageError: a kind of teacher that there is not, or a missing package.
@@ -30,11 +32,13 @@ def open_teacher(text: str) -> Teacher:
         ModelFileError: a file that cannot be used.
     """
     named = re.fullmatch(r"([A-Za-z][\w-]+):(.+)", text)  # a name has two letters: C: is a disk
+    if named and named[1] == "hf":
+        return huggingface_teacher(named[2])
     if named:
         return _declared(Path(named[2]), shipped_spec(named[1]))
     path = Path(text)
     if path.suffix not in _SUFFIXES:
-        raise UsageError(f"{text}: a teacher is a file that ends in {', '.join(_SUFFIXES)}")
+        raise UsageError(f"{text}: a teacher is a file that ends in {', '.join(_SUFFIXES)}, or hf:NAME")
     if not path.is_file():
         raise ModelFileError(f"{path}: no such teacher file")
     if path.suffix == ".safetensors" or (path.suffix == ".onnx" and not path.with_suffix(".yaml").is_file()):

@@ -146,7 +146,8 @@ def shipped_spec(name: str) -> TeacherSpec:
         UsageError: an unknown name.
     """
     if name not in spec_names():
-        raise UsageError(f"no teacher is called {name!r}; {did_you_mean(name, spec_names())}")
+        known = ["hf", *spec_names()]
+        raise UsageError(f"no teacher is called {name!r}; {did_you_mean(name, known)}")
     return parse_fields(TeacherSpec, (_SHIPPED / f"{name}.yaml").read_text(encoding="utf-8"), name=f"{name}.yaml")
 
 
