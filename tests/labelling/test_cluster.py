@@ -66,10 +66,3 @@ def test_a_killed_worker_costs_no_label_and_doubles_none(tmp_path, photographs, 
     named = [outcome.picture for outcome in read_journal(tmp_path / "cluster/photos/labels.jsonl")]
     assert sorted(named) == sorted(path.name for path in folder.iterdir())
     assert len(open_source(tmp_path / "cluster").frames) == PHOTOGRAPHS
-
-
-def test_no_cluster_at_an_address_is_said(tmp_path, photographs, capsys):
-    pytest.importorskip("ray", reason="Ray is not installed: no cluster here (extra 'cluster')")
-    words = ["--teacher", write_teacher(tmp_path), "--out", str(tmp_path / "out"), "--cluster", "127.0.0.1:1"]
-    assert main(["data", "label", str(photographs(count=1)), *words]) == 2
-    assert "no cluster answers there" in capsys.readouterr().err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import cache
@@ -47,7 +48,7 @@ def label_on_cluster(
     tasks = ray.data.from_items(rows, override_num_blocks=-(-len(rows) // PHOTOGRAPHS_A_TASK))
     labelled = tasks.map(
         _label_row,
-        fn_kwargs={"options": options, "camera": camera},
+        fn_kwargs={"options": options, "camera": camera, "folder": str(Path.cwd())},
         compute=ray.data.TaskPoolStrategy(size=options.workers),
         num_cpus=1,
     )
@@ -55,8 +56,9 @@ def label_on_cluster(
         yield photographs[row["index"]], _from_row(row)
 
 
-def _label_row(row: dict[str, Any], *, options: LabelOptions, camera: Camera | None) -> dict[str, Any]:
+def _label_row(row: dict[str, Any], *, options: LabelOptions, camera: Camera | None, folder: str) -> dict[str, Any]:
     photo = Photograph(path=Path(row["path"]), scene=row["scene"], name=row["name"])
+    os.chdir(folder)  # a relative --out or --teacher means the same file on every machine
     outcome = _labeller(options, camera)(photo)
     if isinstance(outcome, str):
         return {"index": row["index"], "unreadable": outcome, "outcome": ""}

@@ -73,7 +73,7 @@ def ask(teachers: Sequence[Teacher], image: NDArray[np.uint8]) -> Label:
 
 def inverse_depth(metres: NDArray[np.float32]) -> NDArray[np.float32]:
     """Metres as a relative teacher would say them: inverse depth of median 0 and mean absolute deviation 1."""
-    return _comparable(1 / metres, "relative")
+    return _comparable(np.float32(1) / metres, "relative")
 
 
 def _middle(size: int) -> slice:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,7 +59,10 @@ class Labeller:
         self._check_size(original)
         image = _reshaped(original, self._options)
         label = ask(self._teachers, image)
-        found = {"contradiction": round(label.contradiction, 4), "dissent": round(label.dissent, 4) or None}
+        found: dict[str, Any] = {
+            "contradiction": round(label.contradiction, 4),
+            "dissent": round(label.dissent, 4) or None,
+        }
         if label.contradiction > self._options.drop_above:
             why = f"the teacher contradicts itself by {100 * label.contradiction:.0f} %"
             return Outcome(photo.path.name, dropped=why, **found)
