@@ -19,6 +19,7 @@ from leadline.losses import (
     gradient_l1,
     half_dissimilarity,
     l1,
+    ssi,
     ssim,
     ssim_map,
     training_loss,
@@ -103,7 +104,17 @@ def oracle_multiscale_gradient(p, t, v):
     return sum(oracle_gradient_l1(g[part], nothing[part], v[part]) for part in steps)
 
 
+def oracle_ssi(p, t, v):
+    total = 0.0
+    for predicted, truth, valid in zip(p, t, v, strict=True):
+        inverse, said = 1 / (10 * predicted[valid]), 10 * truth[valid]
+        inverse, said = (x - np.sort(x)[(len(x) - 1) // 2] for x in (inverse, said))
+        total += np.abs(inverse / np.abs(inverse).mean() - said / np.abs(said).mean()).sum()
+    return total / v.sum()
+
+
 ORACLES = {
+    "ssi": oracle_ssi,
     "log_l1": lambda p, t, v: np.abs(log_error(p, t))[v].mean(),
     "silog": oracle_silog,
     "multiscale_gradient": oracle_multiscale_gradient,
@@ -343,6 +354,25 @@ def test_a_frame_of_half_the_weight_counts_like_half_of_its_pixels():
     assert not gradient[1].any()
 
 
+def test_relative_frames_are_for_ssi_alone_and_it_for_them():
+    predicted, truth, valid = room(seed=21, batch=3, dtype=torch.float64)
+    relative = torch.tensor([False, True, False])
+    loss, gradient = loss_and_gradient(predicted, truth, valid, relative=relative)
+    metric, _ = loss_and_gradient(predicted[~relative], truth[~relative], valid[~relative])
+    expected = ssi(predicted=predicted[relative], truth=truth[relative], valid=valid[relative], code=CODE).mean()
+    torch.testing.assert_close(loss.terms, metric.terms | {"ssi": expected})
+    assert bool(gradient[1].any())
+
+
+@pytest.mark.parametrize("scale_and_shift", [(1.0, 0.0), (0.2, 0.3), (3.0, 0.01)])
+def test_ssi_forgives_any_scale_and_shift_of_inverse_depth(scale_and_shift):
+    scale, shift = scale_and_shift
+    _, truth, valid = room(seed=22, dtype=torch.float64)
+    said = scale / (10 * truth) + shift
+    found = ssi(predicted=truth, truth=said / 10, valid=valid, code=CODE).mean()
+    assert float(found) == pytest.approx(0, abs=1e-9)
+
+
 def test_weights_of_one_change_no_bit():
     predicted, truth, valid = room(seed=20, batch=3)
     plain, _ = loss_and_gradient(predicted, truth, valid)
@@ -408,6 +438,7 @@ def test_a_part_that_counts_nothing_adds_nothing():
 @given(seed=seeds)
 def test_every_term_is_unchanged_by_exchanging_prediction_and_truth(seed):
     predicted, truth, valid = room(seed=seed, batch=1, height=14, width=15, dtype=torch.float64)
+    # But for ssi, whose truth is of another kind, and which no metric frame is for.
     there = training_loss(predicted=predicted, truth=truth, valid=valid, weights=EVERY_TERM, code=CODE)
     back = training_loss(predicted=truth, truth=predicted, valid=valid, weights=EVERY_TERM, code=CODE)
     torch.testing.assert_close(back.terms, there.terms)

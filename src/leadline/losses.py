@@ -10,6 +10,10 @@ ratio of depths, g = ln(predicted metres) - ln(true metres), to which near and f
     silog                 mean g^2 - 1/2 (mean g)^2, of each frame
     multiscale_gradient   mean |grad g|, at 1, 1/2, 1/4 and 1/8 of the resolution
 
+And where a teacher only said which is nearer (inverse depth up to scale and shift), `ssi` compares inverse depths after
+both were shifted to a median of 0 and scaled to a mean absolute deviation of 1. Such frames are for it alone, and it
+for them.
+
 Three promises hold for every term:
 
 - Holes are never read. Truth is meaningless where `valid` is False and the prediction may be NaN there: neither the
@@ -126,6 +130,7 @@ def training_loss(
     weights: Mapping[str, float],
     code: Code,
     frame_weight: Float[Tensor, " batch"] | None = None,
+    relative: Bool[Tensor, " batch"] | None = None,
     total: Callable[[Int[Tensor, " counts"]], Int[Tensor, " counts"]] = lambda counts: counts,
 ) -> TrainingLoss:
     """The weighted sum of terms, DenseDepth's eq. 1.
@@ -146,6 +151,7 @@ def training_loss(
         weights: term -> weight, such as `PAPER`. A term of weight 0 is not computed.
         code: of predicted and truth.
         frame_weight: of each frame, >= 0; 1 when None.
+        relative: frames whose truth is inverse depth up to scale and shift; none when None. Only `ssi` reads them.
         total: sums a tensor of counts over the workers; nothing to do for a single one.
 
     Returns:
@@ -167,8 +173,10 @@ def training_loss(
         {'l1': tensor(0.0500), 'gradient': tensor(0.)}
     """
     _demand_terms(weights)
+    is_relative = torch.zeros_like(valid[:, 0, 0, 0]) if relative is None else relative
+    metric, relative_only = (valid & kind[:, None, None, None] for kind in (~is_relative, is_relative))
     sums = {
-        name: TERMS[name](predicted=predicted, truth=truth, valid=valid, code=code)
+        name: TERMS[name](predicted=predicted, truth=truth, valid=relative_only if name == "ssi" else metric, code=code)
         for name, weight in weights.items()
         if weight != 0
     }
@@ -346,6 +354,27 @@ def multiscale_gradient(predicted: Encoded, truth: Encoded, valid: Valid, *, cod
     return _side_by_side(scales)
 
 
+def ssi(predicted: Encoded, truth: Encoded, valid: Valid, *, code: Code) -> Masked:
+    """Error of inverse depth up to scale and shift (Ranftl et al. 2020, eq. 5 and 6: the untrimmed mean absolute one).
+
+    Arguments as `l1`, but for the truth: the code of what was stored, which is inverse depth, a s + b of unknown a > 0
+    and b, and no metres.
+
+    Example:
+        A wall from 1 to 2 m, and a teacher that says 3 / depth + 1:
+
+        >>> from leadline.networks.depth_head import Linear
+        >>> depth_m = torch.tensor([[[[1.0, 1.25, 2.0]]]])
+        >>> code = Linear(min_depth_m=0.1, max_depth_m=10.0)
+        >>> ssi(code.encode(depth_m), code.encode(3 / depth_m + 1), depth_m > 0, code=code).mean() < 1e-6
+        tensor(True)
+    """
+    inverse = torch.exp(-code.log_depth(_read(predicted, where=valid)))
+    said = torch.exp(code.log_depth(_read(truth, where=valid)))
+    error = _standardized(inverse, valid=valid) - _standardized(said, valid=valid)
+    return _masked(error.abs(), counted=valid)
+
+
 TERMS: dict[str, Term] = {
     "l1": l1,
     "gradient": gradient_l1,
@@ -354,6 +383,7 @@ TERMS: dict[str, Term] = {
     "log_l1": log_l1,
     "silog": silog,
     "multiscale_gradient": multiscale_gradient,
+    "ssi": ssi,
 }
 """Every loss that a recipe can weight, by name."""
 
@@ -466,6 +496,16 @@ def _log_error(predicted: Encoded, truth: Encoded, valid: Valid, code: Code) -> 
         truth=code.log_depth(_read(truth, where=valid)),
         valid=valid,
     )
+
+
+def _standardized(values: Tensor, valid: Valid) -> Tensor:
+    """Of each frame: its valid values with a median of 0 and a mean absolute deviation of 1, and 0 in holes."""
+    median = torch.where(valid, values, math.nan).flatten(1).nanmedian(dim=1).values[:, None, None, None]
+    # Also away from the NaN that a frame of nothing but holes has for a median.
+    centred = torch.where(valid, values - torch.where(median.isnan(), 0, median), 0)
+    deviation = _masked(centred.abs(), counted=valid)
+    scale = (deviation.total / deviation.count.clamp(min=1))[..., None, None]
+    return centred / scale.clamp(min=1e-6)
 
 
 def _read(encoded: Encoded, where: Valid) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -32,6 +33,8 @@ class ModelCard:
         data: fingerprint, number of frames and split of the data it was trained on.
         scores: what the training measured on its validation frames.
         made_by: version of leadline that wrote the file.
+        canonical_focal: focal length, as a share of the input's width, of the camera that the network's metres are
+            for; None when it was taught without regard to cameras.
     """
 
     encoder: str
@@ -47,11 +50,27 @@ class ModelCard:
     data: dict[str, Any] = field(default_factory=dict)
     scores: dict[str, float] = field(default_factory=dict)
     made_by: str = __version__
+    canonical_focal: float | None = None
 
     @property
     def framing(self) -> Framing:
         """How pictures become the network's input."""
         return Framing(height=self.height, width=self.width, fit="stretch" if self.fit == "stretch" else "letterbox")
+
+    def metres_per_said(self, focal_px: float | None, *, height: int, width: int) -> float:
+        """What the network's metres are to be multiplied by for a picture of a known focal length.
+
+        A camera of twice the focal length sees everything as if from half of the distance: so it is twice as far.
+
+        Args:
+            focal_px: of the picture as it is, in pixels; None is that of the canonical camera.
+            height: of the picture, in pixels.
+            width: of the picture, in pixels.
+        """
+        if focal_px is None or self.canonical_focal is None:
+            return 1.0
+        place = self.framing.placement(height=height, width=width)
+        return focal_px * place.width / width / self.width / self.canonical_focal
 
     def to_json(self, **more: object) -> str:
         """The card as JSON, with `more` keys beside it."""
@@ -98,5 +117,7 @@ def _check(card: ModelCard) -> None:
         raise ValueError(f"depth from {card.min_depth_m} to {card.max_depth_m} m")
     if not (32 <= int(card.height) <= 8192 and 32 <= int(card.width) <= 8192):
         raise ValueError(f"input of {card.height}x{card.width}")
+    if card.canonical_focal is not None and not 0 < float(card.canonical_focal) < math.inf:
+        raise ValueError(f"canonical focal length {card.canonical_focal}")
     if card.fit not in ("letterbox", "stretch"):
         raise ValueError(f"fit {card.fit!r}")

@@ -110,6 +110,10 @@ class DataOptions:
     """Width of the network's input in pixels."""
     fit: Literal["letterbox", "stretch"] = "letterbox"
     """How a picture of another shape becomes the input: padded with grey, or stretched."""
+    canonical_focal: float | None = None
+    """Teach for one camera: its focal length as a share of the input's width (0.89: 59 degrees). Depth is scaled by the
+    ratio of focal lengths where a frame's is known, and scaled back when predicting. Not given: depth is left as it is.
+    """
     reading: Literal["map", "memory", "stream"] = "map"
     """How the store is read: mapped (cached by the system), copied into memory, or streamed through a shuffle buffer.
     """
@@ -143,6 +147,12 @@ class DataOptions:
         _require(0 <= self.color_jitter <= 1, "data.color_jitter", "between 0 and 1", self.color_jitter)
         _require(0 < self.crop <= 1, "data.crop", "above 0, at most 1", self.crop)
         _require(0 <= self.erase <= 1, "data.erase", "a probability", self.erase)
+        _require(
+            self.canonical_focal is None or 0 < self.canonical_focal < math.inf,
+            "data.canonical_focal",
+            "positive",
+            self.canonical_focal,
+        )
         _require(0 <= self.blur <= 1, "data.blur", "a probability", self.blur)
         _require(0 <= self.noise <= 1, "data.noise", "between 0 and 1", self.noise)
         _require(self.depth_unit_m is None or self.depth_unit_m > 0, "data.depth_unit_m", "positive", self.depth_unit_m)
@@ -338,8 +348,14 @@ class PredictOptions:
     save: str = "depth16,color"
     """What to write: depth16 (16-bit PNG, millimetres), npy (metres), color (with a legend), side (beside the photo).
     """
+    focal_px: float | None = None
+    """Focal length of the photographs in pixels, for a model taught with a known camera; by their EXIF when not given.
+    """
     device: str = "auto"
     """auto, cpu or cuda."""
+
+    def __post_init__(self) -> None:
+        _require(self.focal_px is None or 0 < self.focal_px < math.inf, "focal_px", "positive", self.focal_px)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Batches of several sources: so many frames of each, rooms that count the same, the same again whenever asked."""
 
+import json
 from collections import Counter
 from itertools import chain
 
@@ -12,6 +13,7 @@ from leadline.data.loader import Batches
 from leadline.data.mixture import Feed
 from leadline.data.order import repeated_order, room_order, shuffled_order
 from leadline.data.prepare import prepare
+from leadline.data.sample import fingerprint
 from leadline.data.sources.scene_folders import SceneFolders
 from leadline.data.store import Store
 from leadline.depth.framing import Framing
@@ -126,3 +128,38 @@ def test_endless_orders_are_the_same_in_parts():
         parts = [order(np.arange(start, start + 125)) for start in range(0, 500, 125)]
         for found, joined in zip(whole, zip(*parts, strict=True), strict=True):
             assert np.array_equal(found, np.concatenate(joined))
+
+
+@pytest.fixture(scope="module")
+def two_cameras(tmp_path_factory, write_scenes) -> Store:
+    """A scene of a camera whose focal length is half of the picture's width, and one of an unknown camera."""
+    folder = tmp_path_factory.mktemp("cameras")
+    frames = write_scenes(folder / "frames", rooms=2, frames=1)
+    camera = {"intrinsics": {"fx": 32.0, "fy": 32.0, "cx": 31.5, "cy": 23.5}, "rgb_size": [64, 48]}
+    (frames / "scene-0" / "scene.json").write_text(json.dumps(camera))
+    framing = Framing(height=32, width=40, fit="stretch")
+    return prepare(SceneFolders(frames), folder / "store", framing=framing, code=DepthCode(), workers=1)
+
+
+def test_depth_is_scaled_to_the_canonical_camera_where_the_camera_is_known(two_cameras):
+    plain, canonical = (
+        Batches(two_cameras, [0, 1], batch_size=2, device=torch.device("cpu"), canonical_focal=focal)
+        for focal in (None, 1.0)
+    )
+    before, after = next(plain.in_order()), next(canonical.in_order())
+    assert before.enlarged.tolist() == [1, 1]
+    assert after.enlarged.tolist() == [2, 1]
+    torch.testing.assert_close(after.depth_m, before.depth_m * torch.tensor([2.0, 1.0])[:, None, None, None])
+
+
+def test_a_confidence_halves_the_weight_and_a_relative_frame_is_known_as_one(tmp_path, write_scenes):
+    frames = write_scenes(tmp_path / "frames", rooms=1, frames=2)
+    (frames / "scene-0" / "scene.json").write_text(json.dumps({"confidence": {"0001": 0.5}, "kind": "relative"}))
+    store = prepare(
+        SceneFolders(frames), tmp_path / "store", framing=Framing(height=32, width=40), code=DepthCode(), workers=1
+    )
+    batch = next(Batches(store, [0, 1], batch_size=2, device=torch.device("cpu")).in_order())
+    assert batch.weight.tolist() == [1.0, 0.5]
+    assert batch.relative.tolist() == [True, True]
+    sure = write_scenes(tmp_path / "sure", rooms=1, frames=2)
+    assert fingerprint(SceneFolders(frames).frames) != fingerprint(SceneFolders(sure).frames)

@@ -63,6 +63,14 @@ def measured(source, predict=perfect, constant_m=2.0) -> Evaluation:
     return evaluate(predict, source, source.frames, constant_m=constant_m)
 
 
+def test_a_prediction_is_scaled_by_what_the_sample_asks_for():
+    source = Walls(*THREE)
+    result = evaluate(
+        twice, source, source.frames, constant_m=2.0, metres_per_said=lambda sample: 0.5 if sample.frame else 1.0
+    )
+    assert result.own()[0].rel == pytest.approx(0, abs=1e-6)
+
+
 THREE = (("hall-1", "hall", 1.0), ("hall-2", "hall", 1.0), ("attic", "attic", 4.0))
 
 

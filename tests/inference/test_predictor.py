@@ -1,23 +1,26 @@
 """A photograph in, metres out, whatever the runtime."""
 
+import json
+import math
 import os
 import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 import torch
-from PIL import Image
+from PIL import ExifTags, Image
 
 from leadline.errors import InputError, ModelFileError, UsageError
 from leadline.export.export import export
 from leadline.inference import predictor as predictor_module
 from leadline.inference.predictor import Predictor, load
-from leadline.model_card import ModelCard
+from leadline.model_card import METADATA_KEY, ModelCard, read_card
 from leadline.networks.depth_net import DepthNet
 from leadline.networks.model_file import save_model
 from leadline.options import ExportOptions
@@ -238,3 +241,48 @@ def test_a_torch_model_without_torch_says_what_to_do(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(UsageError, match=r"pip install 'leadline\[train\]', or export"):
         load(folder / "model.safetensors")
+
+
+def walls(canonical_focal: float | None, **card) -> Predictor:
+    """A model that says 2 m of everything."""
+    return Predictor(
+        lambda tensor: np.full((1, 1, 32, 48), 2.0, np.float32), replace(CARD, canonical_focal=canonical_focal, **card)
+    )
+
+
+@pytest.mark.parametrize(("focal_px", "metres"), [(None, 2.0), (65.0, 2.0), (130.0, 4.0), (32.5, 1.0)])
+def test_a_camera_of_twice_the_focal_length_sees_twice_as_far(focal_px, metres):
+    # The photograph fills the width of the input: 65 of its 130 pixels are half of the width.
+    found = walls(0.5).predict(photograph(80, 130), focal_px=focal_px).metres
+    np.testing.assert_allclose(found, metres, rtol=1e-6)
+
+
+def test_a_portrait_fills_but_a_part_of_the_inputs_width():
+    # 64 rows hold 90: the picture takes 46 of the input's 96 columns, and its focal length 46 / 65 of its pixels.
+    found = walls(0.5).predict(photograph(90, 65), focal_px=65.0).metres
+    np.testing.assert_allclose(found, 2.0 * (46 / 96) / 0.5, rtol=1e-6)
+
+
+def test_a_photograph_says_its_focal_length_in_its_exif(tmp_path):
+    exif = Image.Exif()
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.FocalLengthIn35mmFilm] = 43
+    Image.fromarray(photograph(90, 120)).save(tmp_path / "photo.jpg", exif=exif)
+    focal_px = 43 * 150 / math.hypot(36, 24)  # 150 pixels are the picture's diagonal
+    assert walls(0.5).known_focal_px(tmp_path / "photo.jpg") == pytest.approx(focal_px)
+    found = walls(0.5).predict(tmp_path / "photo.jpg").metres
+    np.testing.assert_allclose(found, walls(0.5).predict(photograph(90, 120), focal_px=focal_px).metres, rtol=1e-6)
+    assert walls(None).known_focal_px(tmp_path / "photo.jpg") is None
+    assert (walls(None).predict(tmp_path / "photo.jpg", focal_px=500.0).metres == 2.0).all()
+
+
+@pytest.mark.parametrize("focal_px", [0.0, -1.0, float("nan")])
+def test_a_focal_length_that_is_not_positive_is_refused(focal_px):
+    with pytest.raises(UsageError, match="focal_px must be positive"):
+        walls(0.5).predict(photograph(), focal_px=focal_px)
+
+
+def test_a_card_of_before_there_were_cameras_is_read():
+    content = json.loads(CARD.to_json())
+    del content["canonical_focal"]
+    card, _ = read_card({METADATA_KEY: json.dumps(content)}, name="old")
+    assert card == CARD

@@ -1,14 +1,14 @@
 """Batches from stores: sliced on the host, finished on the device, in an order that depends on nothing hidden."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -17,6 +17,7 @@ from leadline.data.host_memory import HostMemory
 from leadline.data.mixture import Feed, Group, Indices, epoch_groups, epoch_sizes, feed_seed
 from leadline.data.randomness import uniform
 from leadline.data.store import Store
+from leadline.depth.camera import Camera
 from leadline.options import Balance, DataOptions
 
 
@@ -28,6 +29,9 @@ class Batch:
         image: RGB in [0, 1].
         depth_m: metres, 0 in holes.
         weight: of each frame in the loss: that of its source times the frame's confidence.
+        enlarged: by how much each frame's depth was multiplied to be that of the canonical camera; 1 where there is no
+            such camera, or the frame's own is not known.
+        relative: whether the frame's depth is inverse depth up to scale and shift.
         frames: indices into the store.
         feeds: the store that each frame is of: 0 is the first, and then those of `more`.
     """
@@ -35,6 +39,8 @@ class Batch:
     image: Float[Tensor, "b 3 h w"]
     depth_m: Float[Tensor, "b 1 h w"]
     weight: Float[Tensor, " b"]
+    enlarged: Float[Tensor, " b"]
+    relative: Bool[Tensor, " b"]
     frames: Indices
     feeds: Indices
 
@@ -58,6 +64,7 @@ class Batches:
         balance: "room" draws each room as often as any other.
         epoch_frames: frames of `store` that make an epoch; all of them once when None.
         more: what other stores add to each batch of `shuffled`.
+        canonical_focal: of the camera that the depth is scaled for, as a share of the width; None leaves it.
     """
 
     store: Store
@@ -71,6 +78,7 @@ class Batches:
     balance: Balance = "frame"
     epoch_frames: int | None = None
     more: Sequence[Feed] = ()
+    canonical_focal: float | None = None
     _memory: HostMemory = field(default_factory=HostMemory, repr=False, compare=False)
 
     @property
@@ -119,16 +127,21 @@ class Batches:
             augment_bytes(color, levels.view(torch.int16), changes)  # few operations know uint16
         self._to_floats(color, image)
         self._to_metres(levels, depth_m[:, 0])
-        weight = torch.from_numpy(self._weights(group)).to(self.device)
-        return Batch(image, depth_m, weight, group.frames, group.feeds)
+        stored = [self.feeds[feed].store.frames[frame] for feed, frame in zip(group.feeds, group.frames, strict=True)]
+        weight = self._numbers(
+            self.feeds[feed].weight * each.frame.confidence for feed, each in zip(group.feeds, stored, strict=True)
+        )
+        enlarged = self._numbers(self._enlargement(each.camera) for each in stored)
+        if self.canonical_focal is not None:
+            depth_m.mul_(enlarged[:, None, None, None])
+        relative = torch.tensor([each.frame.is_relative for each in stored]).to(self.device, non_blocking=True)
+        return Batch(image, depth_m, weight, enlarged, relative, group.frames, group.feeds)
 
-    def _weights(self, group: Group) -> NDArray[np.float32]:
-        feeds = self.feeds
-        weights = [
-            feeds[feed].weight * feeds[feed].store.frames[frame].frame.confidence
-            for feed, frame in zip(group.feeds.tolist(), group.frames.tolist(), strict=True)
-        ]
-        return np.array(weights, np.float32)
+    def _enlargement(self, camera: Camera | None) -> float:
+        return 1.0 if camera is None or self.canonical_focal is None else self.canonical_focal / camera.focal_share
+
+    def _numbers(self, numbers: Iterable[float]) -> Tensor:
+        return torch.tensor(list(numbers), dtype=torch.float32).to(self.device, non_blocking=True)
 
     def _bytes(self, group: Group) -> tuple[Tensor, Tensor]:
         height, width = self.store.framing.height, self.store.framing.width

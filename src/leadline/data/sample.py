@@ -21,7 +21,8 @@ class Frame:
 
     `subset` is the part of an official split ("train" or "test") that the frame belongs to, or None. `modified_ns` is
     when the younger of its files was last changed, 0 where files do not tell.
-    `confidence` in [0, 1] says how far its depth is to be believed: 1 for what a sensor measured.
+    `confidence` in [0, 1] says how far its depth is to be believed: 1 for what a sensor measured. Where `is_relative`,
+    its depth maps hold inverse depth up to an unknown scale and shift, as numbers within a model's range of metres.
     """
 
     scene: str
@@ -31,6 +32,7 @@ class Frame:
     subset: Literal["train", "test"] | None = None
     modified_ns: int = 0
     confidence: float = 1.0
+    is_relative: bool = False
 
     @property
     def identity(self) -> str:
@@ -107,6 +109,7 @@ def fingerprint(frames: Sequence[Frame]) -> str:
     lines = sorted(
         f"{frame.identity}\t{frame.room}\t{frame.subset}\t{frame.size_bytes}"
         + ("" if frame.confidence == 1 else f"\t{frame.confidence}")
+        + ("\trelative" if frame.is_relative else "")
         for frame in frames
     )
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]

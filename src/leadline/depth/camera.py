@@ -33,6 +33,11 @@ class Camera:
         """Horizontal field of view in degrees."""
         return math.degrees(2 * math.atan(self.width / (2 * self.fx_px)))
 
+    @property
+    def focal_share(self) -> float:
+        """Focal length as a share of the picture's width."""
+        return self.fx_px / self.width
+
     def placed(self, *, width: int, height: int, left: int, top: int, inner_width: int, inner_height: int) -> Camera:
         """The camera of a `width` x `height` picture into which this one was resized and put at (left, top).
 

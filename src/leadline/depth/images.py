@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from leadline.atomic import atomic_write
 from leadline.errors import InputError
@@ -36,6 +37,26 @@ def read_image(path: Path) -> NDArray[np.uint8]:
         # Decoders raise what they like on broken bytes: zlib.error, struct.error, SyntaxError, IndexError.
         except Exception as error:
             raise InputError(f"{path}: the picture is damaged or truncated ({error}); save it anew") from error
+
+
+def read_focal_px(path: Path) -> float | None:
+    """The focal length in pixels that a photograph's EXIF says, or None when it says none.
+
+    It is told by its equivalent for 35 mm film, that is, for the diagonal of 36 x 24 mm. A picture that was cropped
+    since is not noticed.
+
+    Args:
+        path: of the photograph.
+
+    Raises:
+        InputError: missing, or no picture.
+    """
+    with open_picture(path) as picture:
+        try:
+            film_mm = float(picture.getexif().get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.FocalLengthIn35mmFilm, 0))
+        except Exception:  # broken EXIF ends in many ways, and is no reason not to look at the picture
+            return None
+        return film_mm * math.hypot(*picture.size) / math.hypot(36, 24) if film_mm > 0 else None
 
 
 def open_picture(path: Path) -> Image.Image:

@@ -19,6 +19,14 @@ from leadline.metrics import ErrorSums, Metrics, error_sums, mean_metrics, mean_
 Predict = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """(H, W, 3) uint8 RGB -> (H, W) float32 metres."""
 
+MetresPerSaid = Callable[[Sample], float]
+"""What the prediction for a sample is to be multiplied by: 1, or the ratio of focal lengths, where a model needs it."""
+
+
+def as_said(_sample: Sample) -> float:
+    """For models that need not know the camera: 1."""
+    return 1.0
+
 
 @dataclass(frozen=True)
 class FrameScore:
@@ -107,6 +115,7 @@ def evaluate(
     *,
     constant_m: float,
     protocol: Protocol = PLAIN,
+    metres_per_said: MetresPerSaid = as_said,
     advance: Callable[[], None] = lambda: None,
 ) -> Evaluation:
     """Measure a model on frames. Ctrl-C ends it early with what was measured.
@@ -117,6 +126,7 @@ def evaluate(
         frames: which to read.
         constant_m: depth of the constant map to compare with, in metres.
         protocol: what counts, and how.
+        metres_per_said: for a model that was taught with a known camera.
         advance: called after each frame.
 
     Raises:
@@ -130,7 +140,7 @@ def evaluate(
             except InputError as error:
                 result.skipped[frame.identity] = str(error)
             else:
-                _score(result, predict, frame, sample)
+                _score(result, predict, frame, sample, metres_per_said(sample))
             advance()
     except KeyboardInterrupt:
         told = {score.frame.identity for score in result.scores} | result.skipped.keys()
@@ -141,8 +151,8 @@ def evaluate(
     return result
 
 
-def compared_frame(predict: Predict, sample: Sample, protocol: Protocol) -> Compared:
-    """A frame's prediction and truth as the protocol compares them.
+def compared_frame(predict: Predict, sample: Sample, protocol: Protocol, factor: float = 1.0) -> Compared:
+    """A frame's prediction, times a factor, and truth as the protocol compares them.
 
     Raises:
         InputError: the prediction is no depth, and the protocol does not mend it.
@@ -151,6 +161,8 @@ def compared_frame(predict: Predict, sample: Sample, protocol: Protocol) -> Comp
     if protocol.flip_average:
         mirrored = predict(np.ascontiguousarray(sample.image[:, ::-1]))
         predicted = protocol.mirror_mean(predicted, mirrored[:, ::-1])
+    if factor != 1:
+        predicted = predicted * np.float32(factor)
     try:
         return protocol.compared(predicted, truth_of(sample, protocol))
     except InputError as error:
@@ -164,9 +176,9 @@ def truth_of(sample: Sample, protocol: Protocol) -> NDArray[np.float32]:
     return sample.depth_m
 
 
-def _score(result: Evaluation, predict: Predict, frame: Frame, sample: Sample) -> None:
+def _score(result: Evaluation, predict: Predict, frame: Frame, sample: Sample, factor: float) -> None:
     protocol = result.protocol
-    compared = compared_frame(predict, sample, protocol)
+    compared = compared_frame(predict, sample, protocol, factor)
     if not compared.valid.any():
         result.skipped[frame.identity] = f"{frame.identity}: no pixel counts by protocol {protocol.name}"
         return

@@ -11,13 +11,20 @@ from PIL import Image
 from leadline.data.sample import Source
 from leadline.depth.colors import colorize, depth_range_m, legend
 from leadline.depth.images import write_image
-from leadline.evaluation.evaluate import Evaluation, FrameScore, Predict, truth_of
+from leadline.evaluation.evaluate import Evaluation, FrameScore, MetresPerSaid, Predict, as_said, truth_of
 
 SHOWN = 5
 _HEIGHT = 240
 
 
-def write_extremes(folder: Path, result: Evaluation, predict: Predict, source: Source) -> list[Path]:
+def write_extremes(
+    folder: Path,
+    result: Evaluation,
+    predict: Predict,
+    source: Source,
+    *,
+    metres_per_said: MetresPerSaid = as_said,
+) -> list[Path]:
     """Pictures of the frames with the largest and the smallest rel: photograph, prediction, truth, in one scale.
 
     Returns:
@@ -34,16 +41,19 @@ def write_extremes(folder: Path, result: Evaluation, predict: Predict, source: S
             frame = score.frame
             name = f"{frame.scene}-{frame.name}".replace("/", "-")
             path = folder / f"{kind}-{place}-rel{score.model.metrics().rel:.3f}-{name}.png"
-            write_image(path, _row(score, result, predict, source))
+            write_image(path, _row(score, result, predict, source, metres_per_said))
             written.append(path)
     return written
 
 
-def _row(score: FrameScore, result: Evaluation, predict: Predict, source: Source) -> NDArray[np.uint8]:
+def _row(
+    score: FrameScore, result: Evaluation, predict: Predict, source: Source, metres_per_said: MetresPerSaid
+) -> NDArray[np.uint8]:
     sample = source.read(score.frame)
     truth = truth_of(sample, result.protocol)
     near_m, far_m = depth_range_m(truth)
-    parts = [sample.image, *(colorize(depth, near_m=near_m, far_m=far_m) for depth in (predict(sample.image), truth))]
+    predicted = predict(sample.image) * np.float32(metres_per_said(sample))
+    parts = [sample.image, *(colorize(depth, near_m=near_m, far_m=far_m) for depth in (predicted, truth))]
     row = np.concatenate([_scaled(part) for part in parts], axis=1)
     return np.concatenate([row, legend(width=row.shape[1], near_m=near_m, far_m=far_m)])
 

@@ -10,12 +10,12 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
-from leadline.data.sample import Frame, Source, fingerprint
+from leadline.data.sample import Frame, Sample, Source, fingerprint
 from leadline.data.sources.catalog import open_source
 from leadline.data.splits import make_split, rule_from_plain
 from leadline.errors import InputError, PartialFailure
 from leadline.evaluation.compare import compare, comparison_as_json, print_comparison
-from leadline.evaluation.evaluate import Evaluation, Predict, evaluate
+from leadline.evaluation.evaluate import Evaluation, MetresPerSaid, Predict, evaluate
 from leadline.evaluation.pictures import write_extremes
 from leadline.evaluation.protocol import Protocol
 from leadline.evaluation.protocols import find_protocol
@@ -49,13 +49,25 @@ def evaluate_command(options: EvaluateOptions) -> None:
     if options.csv is not None:
         write_csv(options.csv, results[0])
     if options.pictures is not None:
-        write_extremes(options.pictures, results[0], _metres(predictor), source)
+        factor = _metres_per_said(predictor.card)
+        write_extremes(options.pictures, results[0], _metres(predictor), source, metres_per_said=factor)
     _tell(results, options)
     _demand_all(results, len(frames))
 
 
 def _metres(predictor: Predictor) -> Predict:
     return lambda image: predictor.predict(image).metres
+
+
+def _metres_per_said(card: ModelCard) -> MetresPerSaid:
+    """By the camera of each sample, for a model that was taught with a known one."""
+
+    def factor(sample: Sample) -> float:
+        focal_px = None if sample.camera is None else sample.camera.fx_px
+        height, width = sample.image.shape[:2]
+        return card.metres_per_said(focal_px, height=height, width=width)
+
+    return factor
 
 
 def _measured(
@@ -70,6 +82,7 @@ def _measured(
             frames,
             constant_m=constant_m or _median_m(source, frames),
             protocol=protocol,
+            metres_per_said=_metres_per_said(predictor.card),
             advance=lambda: progress.advance(task),
         )
 

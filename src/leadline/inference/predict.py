@@ -29,21 +29,34 @@ def predict_command(options: PredictOptions) -> None:
     inputs = find_images(options.inputs)
     predictor = load(options.model, device=options.device)
     console = Console(stderr=True)
+    if options.focal_px is not None and predictor.card.canonical_focal is None:
+        raise UsageError(f"--focal-px: {options.model} was taught without regard to cameras, and cannot use it")
+    cameras: Counter[str] = Counter()
     skipped: list[str] = []
     with Progress(console=console, disable=not console.is_terminal or len(inputs) < 3) as progress:
         task = progress.add_task("predicting", total=len(inputs))
         for path, name in output_names(inputs).items():
             try:
-                depth_map = predictor.predict(path)
+                focal_px = options.focal_px or predictor.known_focal_px(path)
+                depth_map = predictor.predict(path, focal_px=focal_px)
             except InputError as error:
                 skipped.append(str(error))
                 console.print(f"skipped {error}", style="yellow", highlight=False, markup=False, soft_wrap=True)
             else:
+                cameras["given" if options.focal_px else "by EXIF" if focal_px else "unknown"] += 1
                 for kind in kinds:
                     target = options.out / f"{name}_{kind}{SAVE_SUFFIXES[kind]}"
                     depth_map.save(target, kind=kind)
                     print(target)
             progress.advance(task)
+    if predictor.card.canonical_focal is not None:
+        counts = ", ".join(f"{count} {origin}" for origin, count in sorted(cameras.items()))
+        console.print(
+            f"focal lengths: {counts}; an unknown one is taken to be that of the training camera, "
+            f"{predictor.card.canonical_focal:g} of the width (--focal-px says another)",
+            highlight=False,
+            soft_wrap=True,
+        )
     if len(skipped) == len(inputs):
         raise InputError(f"none of {len(inputs)} inputs could be read")
     if skipped:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from leadline.depth.depth_map import DepthMap
-from leadline.depth.images import read_image
+from leadline.depth.images import read_focal_px, read_image
 from leadline.errors import InputError, ModelFileError, UsageError
 from leadline.model_card import ModelCard, read_card
 
@@ -30,22 +30,38 @@ class Predictor:
         self.card = card
         self.network = network
 
-    def predict(self, image: Path | str | Image.Image | NDArray[np.uint8]) -> DepthMap:
+    def predict(
+        self, image: Path | str | Image.Image | NDArray[np.uint8], *, focal_px: float | None = None
+    ) -> DepthMap:
         """Metric depth of one photograph, at its own resolution.
 
         Args:
             image: a file, a Pillow picture, or an array (H, W, 3) uint8 RGB.
+            focal_px: focal length of the photograph in its pixels, for a model that was taught with a known camera;
+                others have no use for it. None: what the EXIF of a file says, and else that of the training camera.
 
         Returns:
-            Metres within the model's range, float32, with the photograph beside them.
+            Metres within the model's range (times the ratio of focal lengths), float32, with the photograph beside
+            them.
 
         Raises:
             InputError: no photograph that can be read.
+            UsageError: a focal length that is not positive.
         """
+        if focal_px is not None and not focal_px > 0:
+            raise UsageError(f"focal_px must be positive, got {focal_px}")
         pixels = _pixels(image)
         depth_m = self._framed_depth(pixels)
         height, width = pixels.shape[:2]
-        return DepthMap(self.card.framing.restore(depth_m, height=height, width=width), pixels)
+        factor = self.card.metres_per_said(focal_px or self.known_focal_px(image), height=height, width=width)
+        restored = self.card.framing.restore(depth_m, height=height, width=width)
+        return DepthMap(restored * np.float32(factor), pixels)
+
+    def known_focal_px(self, image: object) -> float | None:
+        """The focal length that a file's EXIF says; None when there is none, or the model has no use for it."""
+        if self.card.canonical_focal is None or not isinstance(image, (str, Path)):
+            return None
+        return read_focal_px(Path(image))
 
     def _framed_depth(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         framed = self.card.framing.image(pixels)

@@ -136,6 +136,7 @@ def save_models(
         fit=recipe.data.fit,
         licence=learner.licence,
         training_median_m=data.median_m,
+        canonical_focal=recipe.data.canonical_focal,
         recipe=as_plain(recipe),
         data={
             "fingerprint": data.store.fingerprint,

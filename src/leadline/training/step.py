@@ -56,6 +56,7 @@ def take_step(
         weights=options.loss,
         code=codec,
         frame_weight=batch.weight,
+        relative=batch.relative,
         total=lambda counts: fabric.all_reduce(counts, reduce_op="sum"),
     )
     # One wait for the device, not one for each term.

@@ -13,7 +13,7 @@ from leadline.data.mixture import Feed
 from leadline.data.splits import Split, make_split, read_split, write_split
 from leadline.data.store import Store
 from leadline.doctor.check import check_before_training
-from leadline.errors import InputError
+from leadline.errors import InputError, UsageError
 from leadline.metrics import Metrics, error_sums, mean_over_groups
 from leadline.options import DataOptions, MoreSource, Recipe
 from leadline.training.plan import Plan, begin_folder
@@ -103,9 +103,11 @@ def load_training_data(plan: Plan, fabric: Fabric, console: Console) -> Training
             balance=recipe.data.balance,
             epoch_frames=recipe.data.epoch_frames,
             more=more,
+            canonical_focal=recipe.data.canonical_focal,
         )
 
     train, validation = batches(split.train), batches(split.validation)
+    _check_kinds(train.feeds, recipe)
     names = [str(recipe.data.root), *(str(further.root) for further in recipe.data.more)]
     sources = summarize(train.feeds, names, batch_size=recipe.optim.batch_size)
     if plan.resumes:
@@ -133,6 +135,20 @@ def _further(recipe: Recipe, further: MoreSource, console: Console) -> Feed:
         balance=recipe.data.balance,
         buffer_frames=_buffer_frames(recipe.data),
     )
+
+
+def _check_kinds(feeds: Sequence[Feed], recipe: Recipe) -> None:
+    """Frames that nothing could be learned from, or measured by, are a mistake."""
+    relative = [any(feed.store.frames[index].frame.is_relative for index in feed.indices) for feed in feeds]
+    if relative[0]:
+        raise InputError(
+            f"{recipe.data.root}: holds relative depth, which no metres can be measured by; give it as a further "
+            f"source (data.more), beside a data.root of metric depth"
+        )
+    if any(relative) and not recipe.optim.loss.get("ssi"):
+        raise UsageError(
+            "data.more: holds relative depth, from which only the loss term ssi learns; add ssi: 1.0 to optim.loss"
+        )
 
 
 def _buffer_frames(data: DataOptions) -> int:

@@ -66,11 +66,13 @@ def validate(
             encoded = net(batch.image).float()
             losses = _frame_losses(encoded, batch, codec, loss_weights)
             predicted = nn.functional.interpolate(codec.decode(encoded), batch.depth_m.shape[-2:], mode="bilinear")
+            # Measured in the metres of the frame's own camera, which the canonical one is only a way to.
+            enlarged = batch.enlarged[:, None, None]
         for index, loss, metres, truth, image in zip(
             batch.frames.tolist(),
             losses,
-            predicted[:, 0].cpu().numpy(),
-            batch.depth_m[:, 0].cpu().numpy(),
+            (predicted[:, 0] / enlarged).cpu().numpy(),
+            (batch.depth_m[:, 0] / enlarged).cpu().numpy(),
             batch.image,
             strict=True,
         ):

@@ -30,8 +30,8 @@ class SceneFolders:
     `scene.json` may say `room` (text; scenes of one room never part in a split; the scene's name when missing),
     `every_frame_is_a_room` (true for photographs of as many rooms), `intrinsics` (`fx fy cx cy` in pixels of a picture
     of `rgb_size`, which is [width, height]), `depth_unit_m` (metres per step of the depth files), and, where a teacher
-    estimated the depth, `confidence` (numbers from 0 to 1 by the frames' names, such as {"0001": 0.83}). Its other keys
-    are for people.
+    estimated the depth, `confidence` (numbers from 0 to 1 by the frames' names, such as {"0001": 0.83}) and `kind`
+    ("metric", or "relative" where the files hold inverse depth up to scale and shift). Its other keys are for people.
 
     Args:
         root: the folder of scenes, or a single scene's folder.
@@ -64,7 +64,7 @@ class SceneFolders:
             self._cards[scene] = card
             for pair in pairs:
                 frame = pair.frame(scene=scene, room=card.room_of(pair.stem, scene=scene))
-                frame = replace(frame, confidence=card.confidence.get(pair.stem, 1.0))
+                frame = replace(frame, confidence=card.confidence.get(pair.stem, 1.0), is_relative=card.is_relative)
                 self._pairs[frame.identity] = pair
                 frames.append(frame)
         check_paired(self.root, list(self._pairs.values()), lonely)
@@ -101,6 +101,7 @@ class _SceneCard:
     camera: Camera | None = None
     depth_unit_m: float | None = None
     confidence: dict[str, float] = field(default_factory=dict)
+    is_relative: bool = False
 
     def room_of(self, name: str, *, scene: str) -> str:
         room = self.room or scene
@@ -132,6 +133,7 @@ def _read_card(path: Path) -> _SceneCard:
             camera=_camera(said),
             depth_unit_m=_unit_m(said),
             confidence=_confidence(said),
+            is_relative=said.get("kind") == "relative",
         )
     except (ValueError, TypeError, RecursionError) as error:
         raise InputError(f"{path}: cannot be understood: {error}") from error
