@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from rich.console import Console
 from rich.markup import escape
@@ -18,6 +19,8 @@ from leadline.errors import FaultyData, UsageError
 from leadline.options import CheckOptions, DataOptions
 
 FRAMES_BEFORE_TRAINING = 64
+_ABOUT_SENSORS = {"planes", "holes", "noise", "registration", "cameras"}
+"""Checks that expect measured depth: what a teacher estimated is soft at edges, bent on walls, and of any camera."""
 
 
 def check_command(options: CheckOptions) -> None:
@@ -54,15 +57,35 @@ def check_command(options: CheckOptions) -> None:
 
 
 def check_before_training(data: DataOptions, *, seed: int, console: Console) -> None:
-    """Look at a few frames of every scene for what would waste the training; a few seconds.
+    """Look at a few frames of every source for what would waste the training; a few seconds each.
 
-    Unreadable frames are not its business: preparing the store finds all of them.
+    Unreadable frames are not its business: preparing the store finds all of them. Further sources have no split to leak
+    across.
 
     Raises:
         FaultyData: errors; says how to train nevertheless.
     """
+    _check_source(data, seed=seed, console=console, leave_out={"reading"})
+    for further in data.more:
+        alone = replace(
+            data,
+            root=further.root,
+            source=further.source,
+            depth_unit_m=further.depth_unit_m,
+            split_by="same",
+            validation_file=None,
+            more=(),
+        )
+        _check_source(alone, seed=seed, console=console, leave_out={"reading", "leakage"})
+
+
+def _check_source(data: DataOptions, *, seed: int, console: Console, leave_out: set[str]) -> None:
     study, found = look_at(data, seed=seed, count=FRAMES_BEFORE_TRAINING, workers=decoding_workers(), console=console)
-    findings = [finding for finding in found if finding.check != "reading"]
+    if any(facts.frame.is_relative for facts in study.frames):
+        return  # no metres to judge
+    if any(facts.frame.confidence < 1 for facts in study.frames):
+        leave_out = leave_out | _ABOUT_SENSORS
+    findings = [finding for finding in found if finding.check not in leave_out]
     for finding in findings:
         if finding.severity == "warning":
             where = f" ({shown(finding.scenes, count=3)})" if finding.scenes else ""
