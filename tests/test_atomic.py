@@ -2,11 +2,13 @@
 
 import errno
 import os
+import shutil
+import threading
 from pathlib import Path
 
 import pytest
 
-from leadline.atomic import atomic_write, writing_failed
+from leadline.atomic import atomic_write, only_one, sweep, writing_failed
 from leadline.errors import OutputError
 
 
@@ -119,3 +121,47 @@ def test_the_sentence_tells_full_from_forbidden(tmp_path):
 def test_a_folder_that_cannot_be_made_is_said_so() -> None:
     with pytest.raises(OutputError, match="cannot be written"), atomic_write(Path("/proc/leadline/a.txt")) as part:
         part.write_text("never")
+
+
+def test_a_library_that_tells_of_a_full_disk_in_its_own_words_is_understood(tmp_path, monkeypatch):
+    def write(error: Exception):
+        with atomic_write(tmp_path / "a.pt"):
+            raise error
+
+    with pytest.raises(OutputError, match="no space left"):
+        write(RuntimeError("I/O error: No space left on device (os error 28)"))  # safetensors
+    with pytest.raises(RuntimeError, match="unexpected pos"):
+        write(RuntimeError("unexpected pos 64 vs 0"))
+    full = shutil.disk_usage(tmp_path)._replace(free=4096)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: full)
+    with pytest.raises(OutputError, match="no space left"):
+        write(RuntimeError("unexpected pos 64 vs 0"))  # torch
+    assert names_in(tmp_path) == []
+
+
+def test_one_passes_the_lock_and_the_next_waits_for_it(tmp_path):
+    passed = threading.Event()
+
+    def second():
+        with only_one(tmp_path / "new" / ".lock"):
+            passed.set()
+
+    waiting = threading.Thread(target=second)
+    with only_one(tmp_path / "new" / ".lock"):
+        waiting.start()
+        assert not passed.wait(0.2)
+    waiting.join(5)
+    assert passed.is_set()
+
+
+def test_a_lock_that_cannot_be_written_is_said(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutputError, match="cannot be written"), only_one(tmp_path / "file" / ".lock"):
+        pass
+
+
+def test_sweeping_takes_what_killed_writers_left_and_nothing_else(tmp_path):
+    for name in (".a.77.part.npy", ".b.78.part", "a.npy", ".hidden", "c.part"):
+        (tmp_path / name).write_text("")
+    sweep(tmp_path)
+    assert names_in(tmp_path) == [".hidden", "a.npy", "c.part"]

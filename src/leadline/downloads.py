@@ -10,13 +10,14 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
+from leadline.atomic import only_one
 from leadline.errors import DownloadError, OutputError
 
 
@@ -79,7 +80,7 @@ def fetch(
     part = folder / f"{file.name}.part"
     with _writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    with _only_one(folder / f".{file.name}.lock"):
+    with only_one(folder / f".{file.name}.lock"):
         if _is_there(file, path):  # another process was quicker
             return path
         try:
@@ -213,31 +214,6 @@ def _check(file: RemoteFile, part: Path) -> None:
         raise DownloadError(
             f"what arrived was deleted: its SHA-256 is {found}, that of the expected file {file.sha256}"
         )
-
-
-@contextmanager
-def _only_one(lock: Path) -> Iterator[None]:
-    """Let one process at a time pass. The system releases the lock of a process that dies; the empty file stays."""
-    with _opened(lock, "ab") as file:
-        # Some network file systems have no locks; there, the checksum is what protects.
-        with suppress(OSError):
-            _lock(file)
-        yield
-
-
-def _lock(file: IO[bytes]) -> None:
-    if sys.platform == "win32":
-        import msvcrt
-
-        locked = False
-        while not locked:
-            with suppress(OSError):  # it gives up after ten seconds
-                msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
-                locked = True
-    else:
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX)
 
 
 @contextmanager

@@ -1,6 +1,9 @@
 """Batches: every frame once, in an order and with changes that depend on nothing hidden."""
 
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
 from itertools import chain
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +16,7 @@ from leadline.data.order import shuffled_order, streamed_order
 from leadline.data.prepare import prepare
 from leadline.data.randomness import uniform
 from leadline.data.sources.scene_folders import SceneFolders
-from leadline.data.store import Store
+from leadline.data.store import Store, open_store
 from leadline.depth.framing import Framing
 from leadline.options import DataOptions
 
@@ -73,14 +76,34 @@ def test_two_processes_share_the_batch_of_one(store):
         assert set(ours) | set(theirs) == set(whole)
 
 
-@pytest.mark.parametrize("count", [5, 8, 9, 10])
-def test_all_processes_take_as_many_steps_with_as_many_frames(store, count):
+@pytest.mark.parametrize("world", [2, 3])
+@pytest.mark.parametrize("count", [4, 5, 8, 9])
+def test_all_processes_take_as_many_steps_and_leave_no_frame_out(store, count, world):
     shares = [
-        frames_of(batches(store, count=count, rank=rank, world=2).shuffled(0, options=PLAIN)) for rank in range(2)
+        frames_of(batches(store, count=count, rank=rank, world=world).shuffled(0, options=PLAIN))
+        for rank in range(world)
     ]
-    assert [len(group) for group in shares[0]] == [len(group) for group in shares[1]]
-    assert len(batches(store, count=count, world=2)) == len(shares[0])
-    assert sum(len(group) for share in shares for group in share) >= count - 1
+    assert {len(share) for share in shares} == {len(batches(store, count=count, world=world))}
+    assert all(group for share in shares for group in share)
+    assert sorted(chain(*chain(*shares))) == list(range(count))
+
+
+def frames_of_process(job: tuple[Path, int]) -> list[int]:
+    folder, rank = job
+    loaded = batches(open_store(folder), rank=rank, world=2, buffer_frames=4).shuffled(3, options=OFTEN)
+    return list(chain(*frames_of(loaded)))
+
+
+def test_two_processes_of_the_system_read_every_frame_once_and_none_twice(store):
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+        first, second = pool.map(frames_of_process, [(store.folder, 0), (store.folder, 1)])
+    assert first
+    assert second
+    assert sorted(first + second) == list(range(9))
+
+
+def test_fewer_frames_than_processes_are_no_steps(store):
+    assert len(batches(store, count=1, world=2)) == 0
 
 
 def test_validation_sees_every_frame_as_it_is(store):

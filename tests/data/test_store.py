@@ -5,6 +5,7 @@ import io
 import json
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -174,7 +175,7 @@ def test_a_full_disk_is_said_and_leaves_nothing_half(root, tmp_path, small_shard
         prepared(root, folder)
     monkeypatch.undo()
     assert sorted(path.name for path in folder.iterdir()) == [
-        "color-00000.npy", "color-00001.npy", "depth-00000.npy", "plan.json", "shard-00000.json",
+        ".lock", "color-00000.npy", "color-00001.npy", "depth-00000.npy", "plan.json", "shard-00000.json",
     ]  # fmt: skip
     monkeypatch.setattr(prepare_module, "SHARD_FRAMES", 2)
     assert open_store(folder) is None
@@ -215,8 +216,44 @@ def test_a_source_whose_files_changed_in_place_is_prepared_anew(root):
     second, _, said = loaded(root)
     assert "preparing 6 frames once" in said
     assert second.folder != first.folder
-    with pytest.raises(InputError, match=r"differs in: modified_ns"):
+    with pytest.raises(InputError, match=r"differs in: ages"):
         loaded(root, store=first.folder)
+
+
+def test_an_older_file_of_the_same_size_in_its_place_is_noticed(root):
+    first, _, _ = loaded(root)
+    depth = sorted(root.glob("*/depth/*.png"))[0]
+    earlier_ns = depth.stat().st_mtime_ns - 86_400_000_000_000
+    os.utime(depth, ns=(earlier_ns, earlier_ns))
+    second, _, _ = loaded(root)
+    assert second.fingerprint == first.fingerprint
+    assert second.folder != first.folder
+
+
+def test_after_bad_frames_were_mended_the_same_folder_is_used(root, tmp_path):
+    depth = sorted(root.glob("*/depth/*.png"))[0]
+    good = depth.read_bytes()
+    depth.write_bytes(good[:20])
+    with pytest.raises(InputError, match="1 frames cannot be used"):
+        prepared(root, tmp_path / "store")
+    depth.write_bytes(good)
+    assert len(prepared(root, tmp_path / "store")) == 6
+
+
+def test_what_a_killed_preparation_left_half_is_swept_up(root, tmp_path):
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / ".color-00000.77.part.npy").write_bytes(b"half")
+    prepared(root, tmp_path / "store")
+    assert list((tmp_path / "store").glob("*.part*")) == []
+
+
+def test_two_that_prepare_at_once_read_each_frame_once(root, tmp_path, small_shards, monkeypatch):
+    read, done = SceneFolders.read, []
+    monkeypatch.setattr(SceneFolders, "read", lambda self, frame: done.append(frame.identity) or read(self, frame))
+    with ThreadPoolExecutor(2) as pool:
+        stores = list(pool.map(lambda _: prepared(root, tmp_path / "store"), range(2)))
+    assert [len(store) for store in stores] == [6, 6]
+    assert len(done) == len(set(done)) == 6
 
 
 def test_a_store_is_a_source_with_the_same_fingerprint(root, tmp_path):

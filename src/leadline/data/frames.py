@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from leadline.data.depth_code import DepthCode
 from leadline.data.prepare import frame_bytes, prepare
-from leadline.data.sample import Frame, Source, fingerprint, modified_ns
+from leadline.data.sample import Frame, Source, ages, fingerprint
 from leadline.data.sources.catalog import open_source
 from leadline.data.sources.stored_frames import StoredFrames
 from leadline.data.splits import SplitRule, read_scene_list
@@ -102,8 +102,7 @@ def _cached_store(source: Source, options: DataOptions, framing: Framing, code: 
     unit = "" if options.depth_unit_m is None else f"-{options.depth_unit_m:g}"
     size = f"{framing.height}x{framing.width}-{framing.fit}{unit}{'' if code.step_m else '-log'}"
     lenient = "-lenient" if options.skip_bad_frames else ""
-    age = f"{modified_ns(source.frames):x}"
-    return cache_folder() / "stores" / f"{fingerprint(source.frames)}-{age}-{size}{lenient}"
+    return cache_folder() / "stores" / f"{fingerprint(source.frames)}-{ages(source.frames)}-{size}{lenient}"
 
 
 def _ready_store(source: Source, options: DataOptions, framing: Framing, code: DepthCode) -> Store | None:
@@ -113,8 +112,8 @@ def _ready_store(source: Source, options: DataOptions, framing: Framing, code: D
     store = open_store(options.store or _cached_store(source, options, framing, code))
     if store is None or (store.framing, store.code) != (framing, code):
         return None
-    is_current = store.modified_ns >= modified_ns(source.frames)
-    return store if is_current and store.fingerprint == fingerprint(source.frames) else None
+    now = fingerprint(source.frames), ages(source.frames)
+    return store if (store.fingerprint, store.ages) == now else None
 
 
 def _prepare(

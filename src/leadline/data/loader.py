@@ -49,8 +49,8 @@ class Batch:
 class Batches:
     """The batches of some frames of a store, and of further ones, for one process of `world`.
 
-    Every frame comes once an epoch, but for the rest that does not divide among the processes; unless `balance` or
-    `epoch_frames` say otherwise.
+    Every frame comes once an epoch, and none twice, among all processes; unless `balance` or `epoch_frames` say
+    otherwise.
 
     Args:
         store: prepared frames.
@@ -115,8 +115,10 @@ class Batches:
         groups = epoch_groups(
             self.feeds, batch_size=self.batch_size, epoch_frames=self.epoch_frames, seed=self.seed, epoch=epoch
         )
-        shares = [group.share(self.rank, self.world) for group in groups]
-        return [share for share in shares if len(share)]
+        # Every process needs a frame at each step: a rest of fewer joins the batch before it.
+        if len(groups) > 1 and len(groups[-1]) < self.world:
+            groups[-2:] = [groups[-2].joined(groups[-1])]
+        return [group.share(self.rank, self.world) for group in groups if len(group) >= self.world]
 
     def _batch(self, group: Group, changes: ByteChanges | None) -> Batch:
         height, width = self.store.framing.height, self.store.framing.width

@@ -69,9 +69,18 @@ class Group:
         return len(self.frames)
 
     def share(self, rank: int, world: int) -> Group:
-        """The part of one process. All take the same number of frames, because each one's gradient counts the same."""
-        mine = slice(rank, len(self) // world * world, world)
+        """The part of one process; parts may differ by a frame, because the loss weighs measurements, not processes."""
+        mine = slice(rank, None, world)
         return Group(self.feeds[mine], self.frames[mine], self.visits[mine])
+
+    def joined(self, other: Group) -> Group:
+        """The frames of both."""
+        order = np.argsort(np.concatenate([self.feeds, other.feeds]), kind="stable")
+        feeds, frames, visits = (
+            np.concatenate([getattr(part, name) for part in (self, other)])[order]
+            for name in ("feeds", "frames", "visits")
+        )
+        return Group(feeds, frames, visits)
 
 
 def feed_seed(seed: int, feed: int) -> int:

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from leadline.atomic import atomic_write
+from leadline.atomic import atomic_write, only_one, sweep
 from leadline.data.depth_code import DepthCode
-from leadline.data.sample import Frame, Source, fingerprint, modified_ns
+from leadline.data.sample import Frame, Source, ages, fingerprint
 from leadline.data.store import STORE_FORMAT, Store, read_json
 from leadline.depth.camera import Camera
 from leadline.depth.framing import Framing
@@ -52,25 +52,28 @@ def prepare(
     plan = {
         "format": STORE_FORMAT,
         "fingerprint": fingerprint(source.frames),
-        "modified_ns": modified_ns(source.frames),
+        "ages": ages(source.frames),
         "framing": asdict(framing),
         "code": asdict(code),
         "shard_frames": SHARD_FRAMES,
     }
-    _begin(folder, plan)
-    groups = [source.frames[start : start + SHARD_FRAMES] for start in range(0, len(source.frames), SHARD_FRAMES)]
-    missing = [len(frames) for number, frames in enumerate(groups) if not _shard_file(folder, number).exists()]
-    _check_disk(folder, needed_bytes=sum(missing) * frame_bytes(framing))
-    shards = []
-    with ThreadPoolExecutor(workers) as pool:
-        for number, frames in enumerate(groups):
-            shard = read_json(_shard_file(folder, number))
-            if shard is None:
-                shard = _write_shard(source, frames, folder, number, plan, pool, skip_bad_frames, advance)
-            else:
-                advance(len(frames))
-            shards.append(shard)
-    _write_json(folder / "index.json", {"shards": len(shards)})
+    # Two trainings that begin at once: one prepares, the other waits and finds the store ready.
+    with only_one(folder / ".lock"):
+        sweep(folder)
+        _begin(folder, plan)
+        groups = [source.frames[start : start + SHARD_FRAMES] for start in range(0, len(source.frames), SHARD_FRAMES)]
+        missing = [len(frames) for number, frames in enumerate(groups) if not _shard_file(folder, number).exists()]
+        _check_disk(folder, needed_bytes=sum(missing) * frame_bytes(framing))
+        shards = []
+        with ThreadPoolExecutor(workers) as pool:
+            for number, frames in enumerate(groups):
+                shard = read_json(_shard_file(folder, number))
+                if shard is None:
+                    shard = _write_shard(source, frames, folder, number, plan, pool, skip_bad_frames, advance)
+                else:
+                    advance(len(frames))
+                shards.append(shard)
+        _write_json(folder / "index.json", {"shards": len(shards)})
     return Store(folder, plan, shards)
 
 
@@ -81,7 +84,8 @@ def frame_bytes(framing: Framing) -> int:
 
 def _begin(folder: Path, plan: dict[str, Any]) -> None:
     earlier = read_json(folder / "plan.json")
-    if earlier is None:
+    # A plan without a shard is that of frames which were found unusable, and may have been mended since.
+    if earlier is None or not any(folder.glob("shard-*.json")):
         _write_json(folder / "plan.json", plan)
     elif earlier != plan:
         changed = ", ".join(key for key in plan if earlier.get(key) != plan[key])
@@ -149,7 +153,7 @@ def _bad_frames(left_out: dict[str, str], number: int) -> str:
     so_far = " so far" if number else ""
     return (
         f"{len(left_out)} frames cannot be used{so_far}:\n  {shown}{more}\n"
-        f"Mend or remove them, or leave them out with --data.skip-bad-frames."
+        f"Mend or remove them, or leave them out with --skip-bad-frames (train: --data.skip-bad-frames)."
     )
 
 

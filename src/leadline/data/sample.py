@@ -68,7 +68,9 @@ class Sample:
             raise InputError(f"{self.frame.identity}: depth must be (h, w) float32, got {_described(self.depth_m)}")
         _check_same_view(self.frame, self.image.shape, self.depth_m.shape)
         if not (self.depth_m > 0).any():
-            raise InputError(f"{self.frame.identity}: its depth map holds no measurement (all zero); remove the frame")
+            raise InputError(
+                f"{self.frame.identity}: its depth map holds no measurement (all 0 or NaN); remove the frame"
+            )
 
     @property
     def valid(self) -> NDArray[np.bool_]:
@@ -115,9 +117,14 @@ def fingerprint(frames: Sequence[Frame]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
-def modified_ns(frames: Sequence[Frame]) -> int:
-    """When the youngest file was last changed; a store older than that is not of these frames any more."""
-    return max((frame.modified_ns for frame in frames), default=0)
+def ages(frames: Sequence[Frame]) -> str:
+    """Sixteen hexadecimal digits that change when any file's time of change does, to a later or to an earlier one.
+
+    Depth as `.npy` has the same size whatever is in it, and an older copy that is put in its place is older: neither
+    the fingerprint nor the youngest file would tell.
+    """
+    lines = sorted(f"{frame.identity}\t{frame.modified_ns}" for frame in frames)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
 def _check_same_view(frame: Frame, image_shape: tuple[int, ...], depth_shape: tuple[int, ...]) -> None:

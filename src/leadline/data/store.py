@@ -1,7 +1,7 @@
 """Prepared frames: memory-mapped arrays that batches are sliced from. `data/prepare.py` writes them.
 
 STORE/
-  plan.json               what is prepared: fingerprint and age of the source, size, depth code
+  plan.json               what is prepared: fingerprint and ages of the source, size, depth code
   color-00000.npy         (n, 3, height, width) uint8, RGB
   depth-00000.npy         (n, height, width) uint16, levels of the depth code, 0 = hole
   shard-00000.json        the frames of this shard and their cameras; written last, so that it vouches for the arrays
@@ -28,7 +28,7 @@ from leadline.depth.camera import Camera
 from leadline.depth.framing import Framing
 from leadline.errors import InputError
 
-STORE_FORMAT = 2
+STORE_FORMAT = 3
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Store:
         framing: size of the arrays, and how pictures were fitted into it.
         code: what the levels of depth mean.
         fingerprint: of the source.
-        modified_ns: when the source's youngest file was last changed.
+        ages: of the source's files, when they were read.
         left_out: why frames of the source are not here, by identity.
     """
 
@@ -66,7 +66,7 @@ class Store:
         self.framing = Framing(**plan["framing"])
         self.code = DepthCode(**plan["code"])
         self.fingerprint: str = plan["fingerprint"]
-        self.modified_ns: int = plan["modified_ns"]
+        self.ages: str = plan["ages"]
         self.frames = [_stored_frame(entry) for shard in shards for entry in shard["frames"]]
         self.left_out: dict[str, str] = {name: why for shard in shards for name, why in shard["left_out"].items()}
         counts = [len(shard["frames"]) for shard in shards]

@@ -104,7 +104,7 @@ def check_unit(depth_m: NDArray[np.float32], *, unit_m: float, name: str) -> Non
     guess = f" It looks like {' or '.join(likely)}." if likely else ""
     raise InputError(
         f"{name}: with {unit_m:g} metres per step its median depth is {median_m:.4g} m, which cannot be meant.{guess} "
-        f"Give the right unit with --data.depth-unit-m."
+        f"Give the right unit with --depth-unit-m (train: --data.depth-unit-m)."
     )
 
 
