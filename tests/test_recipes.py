@@ -96,6 +96,7 @@ def test_the_range_of_depth_is_judged_as_a_whole():
         ("optim:\n  epochs: 0", ("line 2", "optim.epochs", "at least 1", "0")),
         ("data:\n  height: 240\n  flip: 1.5", ("line 3", "data.flip", "a probability", "1.5")),
         ("model: {min_depth_m: 3, max_depth_m: 2}", ("line 1", "model.min_depth_m", "below max")),
+        ("model: {max_depth_m: .inf}", ("line 1", "model.max_depth_m", "finite")),
         ("optim: {loss: 3}", ("optim.loss", "a mapping of names to numbers")),
         ("optim: {loss: {l1: much}}", ("optim.loss", "a number", "'much'")),
         ("optim: {loss: {l1: -1}}", ("optim.loss", "at least 0")),

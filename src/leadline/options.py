@@ -192,6 +192,7 @@ class ModelOptions:
 
     def __post_init__(self) -> None:
         _require(0 < self.min_depth_m < self.max_depth_m, "model.min_depth_m", "above 0, below max", self.min_depth_m)
+        _require(self.max_depth_m < math.inf, "model.max_depth_m", "finite", self.max_depth_m)
 
 
 @dataclass(frozen=True)
@@ -446,7 +447,7 @@ class PrepareOptions:
 
     def __post_init__(self) -> None:
         _require(self.workers is None or self.workers >= 1, "workers", "at least 1", self.workers)
-        _require(self.max_depth_m > 0, "max_depth_m", "positive", self.max_depth_m)
+        _require(0 < self.max_depth_m < math.inf, "max_depth_m", "positive", self.max_depth_m)
 
 
 @dataclass(frozen=True)

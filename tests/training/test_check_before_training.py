@@ -9,7 +9,7 @@ from leadline.errors import FaultyData
 from leadline.options import DataOptions, ModelOptions, OptimOptions, RunOptions, TrainOptions
 from leadline.training import training_data
 from leadline.training.plan import make_plan, start_fabric
-from leadline.training.training_data import load_training_data
+from leadline.training.training_data import begin_run, load_training_data
 
 
 @pytest.fixture
@@ -51,6 +51,7 @@ def test_who_says_no_check_is_not_checked(frames, tmp_path, monkeypatch):
 
 
 def test_a_run_that_goes_on_is_not_looked_at_again(frames, tmp_path, monkeypatch):
-    load(options(frames, tmp_path / "run"))
+    given = options(frames, tmp_path / "run")
+    begin_run(make_plan(given), load(given))
     monkeypatch.setattr(training_data, "check_before_training", refuse)
     assert len(load(TrainOptions(resume=tmp_path / "run")).train.indices) == 4

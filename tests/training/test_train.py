@@ -143,6 +143,42 @@ def test_a_signal_stops_after_the_step_and_resume_ends_with_the_same_weights(
     assert_same_run(options.out, whole)
 
 
+@pytest.mark.parametrize("reading", ["memory", "stream"])
+def test_however_frames_are_read_a_run_stopped_within_an_epoch_ends_with_the_same_weights(
+    frames, tmp_path, monkeypatch, reading
+):
+    data = {"reading": reading, "buffer_frames": 4}
+    whole, _ = trained(recipe(frames, tmp_path / "whole", data=data))
+    options = recipe(frames, tmp_path / "stopped", data=data, run={"save_every_s": 1e6})
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "take_step", interrupted_at(1, lambda: os.kill(os.getpid(), signal.SIGTERM)))
+        with pytest.raises(TrainingInterrupted, match="step 2 of 6"):
+            trained(options)
+    trained(replace(options, out=None, resume=options.out))
+    assert_same_run(options.out, whole)
+
+
+def test_ctrl_c_before_the_first_step_interrupts_at_once(frames, tmp_path, monkeypatch):
+    load = loop.load_training_data
+
+    def interrupted(*arguments):
+        os.kill(os.getpid(), signal.SIGINT)
+        return load(*arguments)
+
+    monkeypatch.setattr(loop, "load_training_data", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        trained(recipe(frames, tmp_path / "regretted"))
+    assert not (tmp_path / "regretted").exists()
+
+
+def test_what_could_not_begin_leaves_no_folder_in_the_way(frames, tmp_path):
+    options = recipe(frames, tmp_path / "run")
+    lacking = replace(options, model=replace(options.model, weights=str(tmp_path / "missing.pt")))
+    with pytest.raises(ModelFileError):
+        trained(lacking)
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_second_ctrl_c_interrupts_at_once(frames, tmp_path, monkeypatch):
     def twice():
         os.kill(os.getpid(), signal.SIGINT)
@@ -272,6 +308,22 @@ def test_a_learning_rate_beyond_reason_does_not_end_in_nan_weights(frames, tmp_p
         trained(options)
     state = torch.load(options.out / STATE_FILE, weights_only=True)["net"]
     assert all(bool(torch.isfinite(tensor).all()) for tensor in state.values() if tensor.is_floating_point())
+
+
+def test_batch_norms_gone_wrong_are_noticed_in_validation(frames, tmp_path, monkeypatch):
+    take_step = loop.take_step
+
+    def spoil(fabric, net, *arguments, **named):
+        terms = take_step(fabric, net, *arguments, **named)
+        for name, values in net.named_buffers():
+            if name.endswith("running_mean"):
+                values.fill_(torch.nan)
+        return terms
+
+    monkeypatch.setattr(loop, "take_step", spoil)
+    with pytest.raises(TrainingDiverged, match=r"validation: .* NaN or infinite depth for .*statistics"):
+        trained(recipe(frames, tmp_path / "spoilt"))
+    assert not (tmp_path / "spoilt" / "last.safetensors").exists()
 
 
 def test_flat_predictions_are_said(frames, tmp_path):

@@ -40,6 +40,20 @@ def check_gradient(norm: Tensor, *, step: int, learning_rate: float, files: Sequ
         raise TrainingDiverged(_diverged("the gradient", step, learning_rate, files))
 
 
+def check_prediction(predicted_m: np.ndarray, *, file: str) -> None:
+    """The same for what is predicted in validation: batch norms may be spoilt where the weights are not yet.
+
+    Raises:
+        TrainingDiverged: a pixel is NaN or infinite.
+    """
+    if not np.isfinite(predicted_m).all():
+        raise TrainingDiverged(
+            f"validation: the network predicts NaN or infinite depth for {file}, though its loss in training was "
+            f"finite: the running statistics of its batch norms are spoilt. best.safetensors is good, if there is one. "
+            f"What to change: optim.learning_rate to a third; model.freeze_batch_norm true; run.precision float32."
+        )
+
+
 def gradient_norm(net: nn.Module) -> Tensor:
     """Euclidean norm of all gradients."""
     gradients = [parameter.grad for parameter in net.parameters() if parameter.grad is not None]

@@ -12,7 +12,8 @@ from pathlib import Path
 import torch
 from lightning_fabric import Fabric
 
-from leadline.atomic import atomic_write
+from leadline.atomic import atomic_write, sweep
+from leadline.data.splits import Split, write_split
 from leadline.errors import UsageError, did_you_mean
 from leadline.losses import TERMS
 from leadline.networks.encoders.catalog import find_encoder
@@ -21,6 +22,7 @@ from leadline.recipes import as_plain, read_recipe, write_recipe
 
 RECIPE_FILE = "options.yaml"
 STATE_FILE = "last.pt"
+SPLIT_FILE = "split.json"
 
 
 @dataclass(frozen=True)
@@ -110,18 +112,19 @@ def start_fabric(run: RunOptions) -> Fabric:
     return fabric
 
 
-def begin_folder(plan: Plan) -> None:
-    """Make the run's folder, write the recipe and the versions into it, and sweep up what a killed save left.
+def begin_folder(plan: Plan, split: Split) -> None:
+    """Make the run's folder, write split, versions and recipe into it, and sweep up what a killed save left.
 
     Raises:
         OutputError: no space or no permission.
     """
-    if not plan.resumes:
-        write_recipe(plan.folder / RECIPE_FILE, plan.recipe)
-    for leftover in plan.folder.glob(".*.part*"):
-        leftover.unlink(missing_ok=True)
+    sweep(plan.folder)
     with atomic_write(plan.folder / "versions.json") as part:
         part.write_text(json.dumps(versions(), indent=1), encoding="utf-8")
+    if not plan.resumes:
+        write_split(plan.folder / SPLIT_FILE, split)
+        # Last, because with it there is a run to go on with.
+        write_recipe(plan.folder / RECIPE_FILE, plan.recipe)
 
 
 def versions() -> dict[str, str]:

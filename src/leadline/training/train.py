@@ -23,7 +23,7 @@ from leadline.training.reporting import Reporter
 from leadline.training.run_log import RunLog
 from leadline.training.step import learning_rate_at, set_training_mode, take_step
 from leadline.training.stopping import StopWatch
-from leadline.training.training_data import TrainingData, constant_metrics, load_training_data
+from leadline.training.training_data import TrainingData, begin_run, constant_metrics, load_training_data
 from leadline.training.validation import ValidationReport, validate
 
 
@@ -44,14 +44,18 @@ def train(options: TrainOptions, *, console: Console | None = None) -> Path:
     console = console or Console(stderr=True)
     plan = make_plan(options)
     check_names(plan.recipe)
-    with StopWatch(plan.budget_s) as watch:
-        fabric = start_fabric(plan.recipe.run)
-        data = load_training_data(plan, fabric, console)
-        steps = len(data.train) * plan.recipe.optim.epochs
-        learner = build_learner(plan, fabric, steps=steps, median_m=data.median_m)
-        with Reporter(console, steps=learner.steps, speaks=fabric.is_global_zero) as reporter:
-            reporter.started(plan, data, learner, device=fabric.device, precision=fabric.strategy.precision.precision)
-            run_epochs(plan, fabric, data, learner, watch, reporter)
+    watch = StopWatch(plan.budget_s)
+    fabric = start_fabric(plan.recipe.run)
+    data = load_training_data(plan, fabric, console)
+    steps = len(data.train) * plan.recipe.optim.epochs
+    learner = build_learner(plan, fabric, steps=steps, median_m=data.median_m)
+    # Only now: what stops before, for want of weights, say, leaves no folder that bars the next attempt.
+    if fabric.is_global_zero:
+        begin_run(plan, data)
+    # Until here Ctrl-C interrupts at once; preparing goes on where it was.
+    with watch, Reporter(console, steps=learner.steps, speaks=fabric.is_global_zero) as reporter:
+        reporter.started(plan, data, learner, device=fabric.device, precision=fabric.strategy.precision.precision)
+        run_epochs(plan, fabric, data, learner, watch, reporter)
     return plan.folder
 
 

@@ -10,13 +10,13 @@ from rich.console import Console
 from leadline.data.frames import load_store, split_rule
 from leadline.data.loader import Batch, Batches
 from leadline.data.mixture import Feed
-from leadline.data.splits import Split, make_split, read_split, write_split
+from leadline.data.splits import Split, make_split, read_split
 from leadline.data.store import Store
 from leadline.doctor.check import check_before_training
 from leadline.errors import InputError, UsageError
 from leadline.metrics import Metrics, error_sums, mean_over_groups
 from leadline.options import DataOptions, MoreSource, Recipe
-from leadline.training.plan import Plan, begin_folder
+from leadline.training.plan import SPLIT_FILE, Plan, begin_folder
 from leadline.training.sources_table import SOURCES_FILE, SourceSummary, check_sources, summarize, write_sources
 
 
@@ -78,13 +78,9 @@ def load_training_data(plan: Plan, fabric: Fabric, console: Console) -> Training
             check_before_training(recipe.data, seed=recipe.run.seed, console=quiet)
         store, frames = load_store(recipe.data, max_depth_m=recipe.model.max_depth_m, console=quiet)
         more = [_further(recipe, further, quiet) for further in recipe.data.more]
-    split_file = plan.folder / "split.json"
     split = make_split(frames, split_rule(recipe.data, seed=recipe.run.seed))
-    if plan.resumes and read_split(split_file).digest != split.digest:
+    if plan.resumes and read_split(plan.folder / SPLIT_FILE).digest != split.digest:
         raise InputError(f"{recipe.data.root}: not the frames that the run in {plan.folder} was started with")
-    if fabric.is_global_zero:
-        begin_folder(plan)
-        write_split(split_file, split)
     positions = store.positions()
     if recipe.data.reading == "memory":
         for each in (store, *(feed.store for feed in more)):
@@ -108,13 +104,27 @@ def load_training_data(plan: Plan, fabric: Fabric, console: Console) -> Training
 
     train, validation = batches(split.train), batches(split.validation)
     _check_kinds(train.feeds, recipe)
+    if not len(train):
+        raise InputError(
+            f"{recipe.data.root}: {len(split.train)} frames to train on in batches of {recipe.optim.batch_size} cannot "
+            f"be shared among {fabric.world_size} processes; start fewer, or give a larger optim.batch_size"
+        )
     names = [str(recipe.data.root), *(str(further.root) for further in recipe.data.more)]
     sources = summarize(train.feeds, names, batch_size=recipe.optim.batch_size)
     if plan.resumes:
         check_sources(plan.folder / SOURCES_FILE, sources)
-    elif fabric.is_global_zero:
-        write_sources(plan.folder / SOURCES_FILE, sources)
     return TrainingData(store, split, train, validation, sources)
+
+
+def begin_run(plan: Plan, data: TrainingData) -> None:
+    """Make the run's folder, with what is decided before the first step.
+
+    Raises:
+        OutputError: no space or no permission.
+    """
+    if not plan.resumes:
+        write_sources(plan.folder / SOURCES_FILE, data.sources)
+    begin_folder(plan, data.split)
 
 
 def _further(recipe: Recipe, further: MoreSource, console: Console) -> Feed:

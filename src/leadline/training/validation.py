@@ -13,7 +13,7 @@ from leadline.data.loader import Batch, Batches
 from leadline.losses import training_loss
 from leadline.metrics import Metrics, error_sums, mean_over_groups
 from leadline.networks.depth_head import Codec
-from leadline.training.guards import flat_warning, flatness
+from leadline.training.guards import check_prediction, flat_warning, flatness
 from leadline.training.step import measured_at
 
 Picture = tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]
@@ -76,6 +76,7 @@ def validate(
             batch.image,
             strict=True,
         ):
+            check_prediction(metres, file=batches.store.frames[index].frame.identity)
             valid = truth > 0
             # A frame whose few measurements all fell between the pixels of the store says nothing.
             if valid.any():
