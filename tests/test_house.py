@@ -27,6 +27,7 @@ FLOORS = {
 
 STAIRS = {
     ("__main__", "cli"): "`python -m leadline` is the command line",
+    ("downloads", "atomic"): "one process at a time fetches, as one at a time prepares",
     ("atomic", "errors"): "a failed writing is one of the failures that a person can act on",
     ("downloads", "errors"): "so is a failed download",
     ("recipes", "options"): "a recipe is options in a file",
