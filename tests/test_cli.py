@@ -87,7 +87,7 @@ def test_an_unknown_verb_exits_2_and_names_the_nearest():
     [
         ("train", "paper-yolov8n", "--optim.learning-rat", "1"),
         ("train", "paper-yolov8n", "--optim.epochs", "many"),
-        ("predict", "a.jpg", "--out", "there"),
+        ("predict", "--out", "there"),
         ("evaluate",),
     ],
     ids=" ".join,

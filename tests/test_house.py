@@ -20,8 +20,8 @@ FLOORS = {
     4: "training",
     3: "doctor evaluation export labelling",
     2: "data inference",
-    1: "depth networks losses metrics model_card options recipes",
-    0: "errors atomic downloads __init__",
+    1: "box depth networks losses metrics model_card options recipes",
+    0: "errors atomic downloads parallel __init__",
 }
 """A room imports only from floors below it and from itself. `__init__` counts where others take its `__version__`."""
 
@@ -33,7 +33,7 @@ STAIRS = {
     ("recipes", "options"): "a recipe is options in a file",
     ("model_card", "depth"): "a card says how pictures are framed",
     ("networks", "model_card"): "a model file is a network and its card",
-    ("networks", "options"): "`leadline info` is a verb about networks",
+    ("networks", "options"): "`leadline info` shows networks",
 }
 """The only steps between rooms of one floor, with the reason; none of them closes a circle."""
 
@@ -47,6 +47,7 @@ WITHOUT_TORCH = [
     "leadline.recipes",
     "leadline.depth.depth_map",
     "leadline.inference.predict",
+    "leadline.inference.info",
     "leadline.evaluation.evaluate",
     "leadline.evaluation.report",
     "leadline.data.sources.catalog",

@@ -30,7 +30,7 @@ VERBS = {
     "evaluate": Verb(options.EvaluateOptions, "leadline.evaluation.report:evaluate_command"),
     "predict": Verb(options.PredictOptions, "leadline.inference.predict:predict_command"),
     "export": Verb(options.ExportOptions, "leadline.export.export:export_command"),
-    "info": Verb(options.InfoOptions, "leadline.networks.info:info_command"),
+    "info": Verb(options.InfoOptions, "leadline.inference.info:info_command"),
     "data check": Verb(options.CheckOptions, "leadline.doctor.check:check_command"),
     "data prepare": Verb(options.PrepareOptions, "leadline.data.frames:prepare_command"),
     "data label": Verb(options.LabelOptions, "leadline.labelling.label:label_command"),
@@ -90,11 +90,11 @@ def _call(word: str, rest: list[str]) -> None:
     module, name = verb.function.split(":")
     try:
         function: Callable[[Any], object] = getattr(import_module(module), name)
+        function(parsed)
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("leadline"):
             raise
         raise UsageError(_missing_package(word, error.name or str(error))) from error
-    function(parsed)
 
 
 def _train_options(rest: list[str]) -> options.TrainOptions:

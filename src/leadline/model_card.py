@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -72,16 +73,32 @@ class ModelCard:
         place = self.framing.placement(height=height, width=width)
         return focal_px * place.width / width / self.width / self.canonical_focal
 
+    def describe(self) -> str:
+        """What a person wants to know of it, in lines: range, input, licence, data, scores."""
+        scores = ", ".join(
+            f"{name} {self.scores[name]:.3f}" for name in ("rel", "rms", "delta1") if name in self.scores
+        )
+        frames = f"{self.data['frames']} frames" if "frames" in self.data else "frames that are not said"
+        median = "" if self.training_median_m is None else f" of {self.training_median_m:.2f} m median depth"
+        return "\n".join(
+            [
+                f"{self.encoder}, depth {self.min_depth_m} to {self.max_depth_m} m ({self.codec}), "
+                f"input {self.height}x{self.width} ({self.fit}); made by leadline {self.made_by}",
+                f"licence: {self.licence}",
+                f"trained on {frames}{median}; its own validation: {scores or 'none'}",
+            ]
+        )
+
     def to_json(self, **more: object) -> str:
         """The card as JSON, with `more` keys beside it."""
         return json.dumps({"format": FORMAT_VERSION, **more, **asdict(self)}, sort_keys=True)
 
 
-def read_card(metadata: dict[str, str] | None, *, name: str) -> tuple[ModelCard, dict[str, Any]]:
+def read_card(metadata: Mapping[str, str] | None, *, name: str) -> tuple[ModelCard, dict[str, Any]]:
     """The card in a file's metadata, and the keys beside it.
 
     Args:
-        metadata: text by key, as safetensors and ONNX files have it.
+        metadata: text by key, as safetensors, ONNX and other files have it.
         name: of the file, for messages.
 
     Raises:
@@ -91,7 +108,8 @@ def read_card(metadata: dict[str, str] | None, *, name: str) -> tuple[ModelCard,
     if text is None:
         raise ModelFileError(
             f"{name}: holds no leadline metadata, so its input size and units are unknown; give a model that "
-            f"`leadline train` or `leadline export` wrote"
+            f"`leadline train` or `leadline export` wrote, or say what it is in a .json file of the same name "
+            f"beside it (docs/deployment.md has an example)"
         )
     try:
         content = json.loads(text)

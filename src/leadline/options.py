@@ -310,7 +310,7 @@ class EvaluateOptions:
     """Measure a model on frames with known depth, beside the best constant prediction."""
 
     model: Positional[Path]
-    """Model file (.safetensors or .onnx)."""
+    """Model file, or the name of a model in the box (nano)."""
     data: Path
     """Frames: as for training."""
     split: Subset = "val"
@@ -334,6 +334,10 @@ class EvaluateOptions:
     """Print JSON instead of a table."""
     device: str = "auto"
     """auto, cpu or cuda."""
+    backend: str = "auto"
+    """What runs the model: auto (by its suffix), onnxruntime, openvino or torch."""
+    threads: int | None = None
+    """Threads for one prediction; the runtime decides when not given."""
 
 
 @dataclass(frozen=True)
@@ -342,9 +346,9 @@ class PredictOptions:
 
     inputs: Positional[tuple[str, ...]]
     """Photographs, folders or patterns."""
-    model: Path
-    """Model file (.safetensors or .onnx)."""
-    out: Path
+    model: Path | None = None
+    """Model file, or the name of a model in the box; the one in the box (nano) when not given."""
+    out: Path = Path("depth")
     """Folder for the results."""
     save: str = "depth16,color"
     """What to write: depth16 (16-bit PNG, millimetres), npy (metres), color (with a legend), side (beside the photo).
@@ -354,19 +358,27 @@ class PredictOptions:
     """
     device: str = "auto"
     """auto, cpu or cuda."""
+    backend: str = "auto"
+    """What runs the model: auto (by its suffix), onnxruntime, openvino or torch."""
+    threads: int | None = None
+    """Threads for one prediction; the cores are shared among the workers when not given."""
+    workers: int | None = None
+    """Photographs in work at once; one for each core when not given."""
 
     def __post_init__(self) -> None:
+        _require(bool(self.inputs), "inputs", "at least one photograph, folder or pattern", "none")
+        _require(self.workers is None or self.workers >= 1, "workers", "at least 1", self.workers)
         _require(self.focal_px is None or 0 < self.focal_px < math.inf, "focal_px", "positive", self.focal_px)
 
 
 @dataclass(frozen=True)
 class InfoOptions:
-    """The network stage by stage: shapes, parameters, multiply-adds, bytes."""
+    """What a model is: its card and licence; of networks also every stage: shapes, parameters, multiply-adds, bytes."""
 
     model: Positional[str]
-    """Model file, or the name of an encoder (yolov8n, densenet169, timm:NAME)."""
+    """Model file, a model in the box (nano), or an encoder (yolov8n, densenet169, timm:NAME)."""
     input: str = "240x320"
-    """Size of the picture, HEIGHTxWIDTH."""
+    """Size of the picture, HEIGHTxWIDTH, for networks."""
     json: bool = False
     """Print JSON instead of a table."""
 

@@ -240,7 +240,7 @@ def command(source, monkeypatch):
     def run(**changes) -> int:
         card = trained_on(source)
         card = ModelCard(**(vars(card) | {"training_median_m": changes.pop("training_median_m", 2.5)}))
-        monkeypatch.setattr(report, "load", lambda path, device: Predictor(network, card))
+        monkeypatch.setattr(report, "load", lambda path, **runtime: Predictor(network, card))
         evaluate_command(EvaluateOptions(model=Path("model.onnx"), data=source.root, **changes))
         return len(calls)
 

@@ -1,5 +1,7 @@
 """Many photographs: which are found, what their results are called, what is written."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +9,7 @@ import pytest
 from PIL import Image
 
 from leadline.depth.files import read_depth
-from leadline.errors import InputError, PartialFailure, UsageError
+from leadline.errors import InputError, OutputError, PartialFailure, RecipeError, UsageError
 from leadline.inference import predict as predict_module
 from leadline.inference.predict import find_images, output_names, predict_command, save_kinds
 from leadline.inference.predictor import Predictor
@@ -27,7 +29,7 @@ def ramp(tensor: np.ndarray) -> np.ndarray:
 @pytest.fixture(autouse=True)
 def model(monkeypatch) -> Predictor:
     predictor = Predictor(ramp, CARD)
-    monkeypatch.setattr(predict_module, "load", lambda path, device: predictor)
+    monkeypatch.setattr(predict_module, "load", lambda path, **runtime: predictor)
     return predictor
 
 
@@ -41,8 +43,10 @@ def names(paths: list[Path], root: Path) -> list[str]:
     return [path.relative_to(root).as_posix() for path in paths]
 
 
-def options(tmp_path: Path, *inputs: object, save: str = "depth16,color") -> PredictOptions:
-    return PredictOptions(tuple(map(str, inputs)), model=Path("model.onnx"), out=tmp_path / "out", save=save)
+def options(tmp_path: Path, *inputs: object, save: str = "depth16,color", workers: int = 2) -> PredictOptions:
+    return PredictOptions(
+        tuple(map(str, inputs)), model=Path("model.onnx"), out=tmp_path / "out", save=save, workers=workers
+    )
 
 
 # --- Inputs ---
@@ -154,3 +158,90 @@ def test_a_wrong_word_for_saving_is_refused_before_anything_runs(tmp_path):
 def test_nothing_to_save_is_refused():
     with pytest.raises(UsageError, match="at least one of depth16, npy, color, side"):
         save_kinds(" , ")
+
+
+# --- Many pictures ---
+
+
+@pytest.mark.parametrize("workers", [1, 8])
+def test_two_hundred_pictures_of_which_some_are_broken_come_out_in_order(tmp_path, capsys, workers):
+    album = tmp_path / "album"
+    kinds = {
+        "empty": b"",
+        "text": b"no picture",
+        "cut": photo(tmp_path / "whole.jpg").read_bytes()[:300],
+    }
+    for number in range(200):
+        path = album / f"{number:03}.jpg"
+        if number % 10 == 3:
+            path.write_bytes(kinds[list(kinds)[number // 10 % 3]])
+        else:
+            photo(path, size=(12 + number % 7, 9))
+    with pytest.raises(PartialFailure, match="20 of 200 inputs were skipped; the others are done"):
+        predict_command(options(tmp_path, album, save="npy", workers=workers))
+    said = capsys.readouterr()
+    good = [f"{number:03}" for number in range(200) if number % 10 != 3]
+    assert [Path(line).name for line in said.out.splitlines()] == [f"{name}_npy.npy" for name in good]
+    skipped = [line for line in said.err.splitlines() if line.startswith("skipped ")]
+    assert [Path(line.split(":")[0]).stem for line in skipped] == [f"{number:03}" for number in range(3, 200, 10)]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [f"{name}_npy.npy" for name in good]
+    assert np.load(tmp_path / "out" / "008_npy.npy").shape == (9, 13)
+
+
+def test_unusual_shapes_are_said_once_for_all(tmp_path, capsys):
+    for number in range(5):
+        photo(tmp_path / f"{number}.jpg", size=(300 + number, 20))
+    predict_command(options(tmp_path, tmp_path, photo(tmp_path / "usual.jpg"), save="npy"))
+    said = capsys.readouterr().err
+    assert said.count("unusual shape") == 1
+    assert "5 of 6 inputs have an unusual shape: " in said
+    assert "0.jpg: a picture of 300x20 fills 10% of the network's input of 96x64" in said
+
+
+def test_a_full_disk_ends_it_in_a_sentence_and_leaves_nothing_half_written(tmp_path):
+    album = tmp_path / "album"
+    for number in range(20):
+        photo(album / f"{number:02}.png", size=(8, 8) if number < 5 else (400, 300))
+    code = (
+        "import resource, signal, sys\n"
+        "import numpy as np\n"
+        "from leadline.inference import predict\n"
+        "from leadline.inference.predictor import Predictor\n"
+        "from leadline.model_card import ModelCard\n"
+        "from leadline.cli import main\n"
+        "card = ModelCard('yolov8n', 'linear', 0.1, 10.0, height=64, width=96, fit='letterbox')\n"
+        "predictor = Predictor(lambda tensor: np.ones((1, 1, 32, 48), np.float32), card)\n"
+        "predict.load = lambda *_, **__: predictor\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"  # then writing fails with EFBIG
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))\n"
+        "sys.exit(main(['predict', sys.argv[1], '--out', sys.argv[2], '--save', 'npy', '--workers', '2']))\n"
+    )
+    arguments = [str(album), str(tmp_path / "out")]
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 6, done.stderr
+    assert "no space left to write it" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [f"{number:02}_npy.npy" for number in range(5)]
+
+
+def test_a_folder_that_cannot_be_written_is_said(tmp_path):
+    (tmp_path / "out").write_text("a file")
+    with pytest.raises(OutputError, match="cannot be written"):
+        predict_command(options(tmp_path, photo(tmp_path / "a.jpg")))
+
+
+def test_the_cores_are_shared_among_the_workers(tmp_path, monkeypatch, model):
+    asked = []
+    monkeypatch.setattr(predict_module, "cores", lambda: 8)
+    monkeypatch.setattr(predict_module, "load", lambda path, **runtime: asked.append(runtime["threads"]) or model)
+    album = [photo(tmp_path / f"{number}.jpg") for number in range(4)]
+    predict_command(options(tmp_path, *album, workers=2))
+    predict_command(PredictOptions((str(album[0]),), out=tmp_path / "out"))
+    predict_command(PredictOptions((f"{tmp_path}/*.jpg",), out=tmp_path / "out"))
+    predict_command(PredictOptions((f"{tmp_path}/*.jpg",), out=tmp_path / "out", threads=3))
+    assert asked == [4, 8, 2, 3]
+
+
+def test_no_workers_are_refused():
+    with pytest.raises(RecipeError, match="workers must be at least 1, got 0"):
+        PredictOptions(("a.jpg",), workers=0)

@@ -2,6 +2,7 @@
 
 import json
 import math
+import multiprocessing
 import os
 import re
 import subprocess
@@ -19,7 +20,7 @@ from PIL import ExifTags, Image
 from leadline.errors import InputError, ModelFileError, UsageError
 from leadline.export.export import export
 from leadline.inference import predictor as predictor_module
-from leadline.inference.predictor import Predictor, load
+from leadline.inference.predictor import Predictor, UnusualShape, load
 from leadline.model_card import METADATA_KEY, ModelCard, read_card
 from leadline.networks.depth_net import DepthNet
 from leadline.networks.model_file import save_model
@@ -55,6 +56,7 @@ def photograph(height: int = 90, width: int = 130, seed: int = 0) -> np.ndarray:
     return np.asarray(small.resize((width, height), Image.Resampling.BICUBIC))
 
 
+@pytest.mark.filterwarnings("ignore::leadline.inference.predictor.UnusualShape")
 @pytest.mark.parametrize("size", [(90, 130), (131, 77), (33, 200), (64, 96), (1, 1), (500, 3)])
 def test_metres_have_the_photographs_resolution_and_the_models_range(predictor, size):
     result = predictor.predict(photograph(*size))
@@ -97,6 +99,7 @@ def real_photographs() -> list[Path]:
     return sorted((Path(shared) / "photos").glob("*.png")) if shared else []
 
 
+@pytest.mark.filterwarnings("ignore::leadline.inference.predictor.UnusualShape")
 def test_onnx_and_torch_give_the_same_metres(folder):
     by_torch, by_onnx = load(folder / "model.safetensors", device="cpu"), load(folder / "model.onnx", device="cpu")
     for image in (photograph(), photograph(131, 77), *real_photographs()[:1]):
@@ -116,13 +119,66 @@ def test_several_pictures_at_once_give_what_each_gives_alone(predictor):
         np.testing.assert_allclose(together[index], predictor.network(pictures[index : index + 1])[0], atol=1e-4)
 
 
-def test_threads_get_what_one_thread_gets(predictor):
+def test_eight_threads_get_what_one_thread_gets(predictor):
     pictures = [photograph(seed=seed) for seed in range(8)]
     alone = [predictor.predict(picture).metres for picture in pictures]
-    with ThreadPoolExecutor(4) as pool:
-        together = list(pool.map(lambda picture: predictor.predict(picture).metres, pictures))
-    for one, other in zip(alone, together, strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-5)
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(lambda picture: predictor.predict(picture).metres, pictures * 3))
+    for turn, metres in enumerate(together):
+        np.testing.assert_allclose(metres, alone[turn % 8], atol=1e-5)
+
+
+def test_a_list_gives_a_list_in_its_order(predictor):
+    pictures = [photograph(70 + seed, 100, seed) for seed in range(9)]
+    together = predictor.predict(pictures)
+    assert [depth_map.metres.shape for depth_map in together] == [(70 + seed, 100) for seed in range(9)]
+    for picture, depth_map in zip(pictures, together, strict=True):
+        np.testing.assert_allclose(depth_map.metres, predictor.predict(picture).metres, atol=1e-5)
+    assert predictor.predict([]) == []
+
+
+def metres_in_a_process(model: Path) -> np.ndarray:
+    return load(model, device="cpu").predict(photograph()).metres
+
+
+def test_processes_get_what_this_one_gets(folder):
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        others = pool.map(metres_in_a_process, [folder / "model.onnx"] * 2)
+    for metres in others:
+        np.testing.assert_allclose(metres, metres_in_a_process(folder / "model.onnx"), atol=1e-5)
+
+
+# --- The shape of the picture ---
+
+
+@pytest.mark.parametrize(
+    ("fit", "height", "width", "part"),
+    [
+        ("letterbox", 30, 200, "a picture of 200x30 fills 22% of the network's input of 96x64"),
+        ("letterbox", 200, 30, "a picture of 30x200 fills 10% of"),
+        ("stretch", 30, 200, "a picture of 200x30 is squeezed to 22% of"),
+    ],
+)
+def test_a_picture_far_from_the_trainings_shape_warns(fit, height, width, part):
+    predictor = Predictor(lambda tensor: np.ones((1, 1, 32, 48), np.float32), replace(CARD, fit=fit))
+    with pytest.warns(UnusualShape, match=re.escape(part)) as caught:
+        predictor.predict(photograph(height, width))
+    assert len(caught) == 1
+
+
+@pytest.mark.parametrize("size", [(64, 96), (48, 64), (64, 48), (90, 160), (100, 290)])
+def test_usual_shapes_do_not_warn(size):
+    Predictor(lambda tensor: np.ones((1, 1, 32, 48), np.float32), CARD).predict(photograph(*size))
+
+
+@pytest.mark.filterwarnings("ignore::leadline.inference.predictor.UnusualShape")
+@pytest.mark.parametrize("size", [(90, 130), (131, 77), (33, 200), (480, 640)])
+def test_the_tensor_is_the_letterboxed_picture_in_parts_of_255(size):
+    picture = photograph(*size)
+    tensor = Predictor(lambda tensor: tensor, CARD).tensor(picture)
+    assert tensor.dtype == np.float32
+    assert tensor.flags.c_contiguous
+    assert np.array_equal(np.rint(tensor[0].transpose(1, 2, 0) * 255), CARD.framing.image(picture))
 
 
 @pytest.mark.parametrize(
@@ -151,6 +207,20 @@ def test_a_file_that_is_no_picture_is_named(tmp_path):
         Predictor(lambda tensor: tensor[:, :1], CARD).predict(tmp_path / "notes.jpg")
 
 
+def test_a_network_that_fails_is_told_in_a_sentence():
+    def network(tensor):
+        raise RuntimeError("got: 96 expected: 97\nin a hundred lines")
+
+    with pytest.raises(ModelFileError, match=r"does not run on a picture \(1, 3, 64, 96\): got: 96 expected: 97$"):
+        Predictor(network, CARD).predict(photograph())
+
+
+@pytest.mark.parametrize("shape", [(1, 2, 32, 48), (1, 1000), (32, 48)])
+def test_a_network_that_gives_no_depth_is_refused(shape):
+    with pytest.raises(ModelFileError, match=r"where depth is \(1, 1, height, width\)"):
+        Predictor(lambda tensor: np.ones(shape, np.float32), CARD).predict(photograph())
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_a_network_gone_wrong_is_not_believed(value):
     predictor = Predictor(lambda tensor: np.full((1, 1, 32, 48), value, np.float32), CARD)
@@ -158,6 +228,7 @@ def test_a_network_gone_wrong_is_not_believed(value):
         predictor.predict(photograph())
 
 
+@pytest.mark.filterwarnings("ignore::leadline.inference.predictor.UnusualShape")
 def test_the_padding_of_the_letterbox_never_reaches_the_metres():
     def network(tensor):
         depth_m = np.full((1, 1, 32, 48), 9.0, np.float32)
@@ -179,7 +250,7 @@ def test_a_missing_model_is_refused(tmp_path):
 @pytest.mark.parametrize("name", ["model.pt", "model", "model.onnx.bak"])
 def test_another_suffix_is_refused(tmp_path, name):
     (tmp_path / name).write_bytes(b"weights")
-    with pytest.raises(ModelFileError, match=r"a model file ends in \.safetensors or \.onnx"):
+    with pytest.raises(ModelFileError, match=r"a model file ends in \.onnx, \.xml, \.safetensors"):
         load(tmp_path / name)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from leadline.depth.framing import Framing
 from leadline.downloads import cache_folder
 from leadline.errors import InputError, UsageError
 from leadline.options import DataOptions, PrepareOptions, read_size
+from leadline.parallel import cores
 
 MILLIMETRES_UP_TO_M = 65.0
 
@@ -94,8 +94,7 @@ def prepare_command(options: PrepareOptions) -> None:
 
 def decoding_workers() -> int:
     """Threads that decode pictures side by side: one for each core that this process may use, at most 16."""
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(16, count)
+    return min(16, cores())
 
 
 def _cached_store(source: Source, options: DataOptions, framing: Framing, code: DepthCode) -> Path:

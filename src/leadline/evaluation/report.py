@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from rich.console import Console
@@ -34,10 +35,11 @@ def evaluate_command(options: EvaluateOptions) -> None:
     protocol = find_protocol(options.protocol)
     if options.flip_average:
         protocol = replace(protocol, flip_average=True)
-    predictor = load(options.model, device=options.device)
+    opened = partial(load, device=options.device, backend=options.backend, threads=options.threads)
+    predictor = opened(options.model)
     source = open_source(options.data, kind=options.source, depth_unit_m=options.depth_unit_m)
     frames = chosen_frames(source, options.split, predictor.card)
-    rival = None if options.compare is None else load(options.compare, device=options.device)
+    rival = None if options.compare is None else opened(options.compare)
     if rival is not None:
         unseen_by_both = {frame.identity for frame in chosen_frames(source, options.split, rival.card)}
         frames = [frame for frame in frames if frame.identity in unseen_by_both]

@@ -19,7 +19,8 @@ from leadline.export.parity import (
     framed,
     read_pictures,
 )
-from leadline.inference.predictor import Network, load
+from leadline.inference.predictor import load
+from leadline.inference.runtimes.contract import Network
 from leadline.model_card import ModelCard
 from leadline.networks.depth_net import DepthNet
 from leadline.networks.model_file import load_model

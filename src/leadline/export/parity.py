@@ -11,7 +11,7 @@ from PIL import Image
 from leadline.depth.framing import Framing
 from leadline.depth.images import IMAGE_SUFFIXES, read_image
 from leadline.errors import InputError
-from leadline.inference.predictor import Network
+from leadline.inference.runtimes.contract import Network
 
 MOST_PICTURES = 32
 

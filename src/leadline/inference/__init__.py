@@ -1,1 +1,1 @@
-"""From photographs to depth maps. NumPy, Pillow and ONNX Runtime; torch only for models that are torch's."""
+"""From photographs to depth maps. NumPy, Pillow and a runtime; torch only for models that are torch's."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import glob
+import warnings
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
 from rich.console import Console
 from rich.progress import Progress
@@ -14,8 +16,9 @@ from rich.progress import Progress
 from leadline.depth.depth_map import SAVE_KINDS, SAVE_SUFFIXES, SaveKind
 from leadline.depth.images import IMAGE_SUFFIXES
 from leadline.errors import InputError, PartialFailure, UsageError, did_you_mean
-from leadline.inference.predictor import load
+from leadline.inference.predictor import Predictor, UnusualShape, load
 from leadline.options import PredictOptions
+from leadline.parallel import cores, in_order
 
 
 def predict_command(options: PredictOptions) -> None:
@@ -24,43 +27,81 @@ def predict_command(options: PredictOptions) -> None:
     Raises:
         PartialFailure: some inputs could not be read; the others are done.
         InputError: none could.
+        OutputError: no space or no permission to write; nothing new is begun then.
     """
     kinds = save_kinds(options.save)
     inputs = find_images(options.inputs)
-    predictor = load(options.model, device=options.device)
+    # As many photographs in work as there are cores, and a core for each: quicker than all cores for one at a time.
+    workers = min(options.workers or cores(), len(inputs))
+    threads = options.threads or max(1, cores() // workers)
+    predictor = load(options.model, device=options.device, backend=options.backend, threads=threads)
+    work = partial(_predict_and_save, predictor, folder=options.out, kinds=kinds, focal_px=options.focal_px)
     console = Console(stderr=True)
     if options.focal_px is not None and predictor.card.canonical_focal is None:
-        raise UsageError(f"--focal-px: {options.model} was taught without regard to cameras, and cannot use it")
-    cameras: Counter[str] = Counter()
-    skipped: list[str] = []
-    with Progress(console=console, disable=not console.is_terminal or len(inputs) < 3) as progress:
-        task = progress.add_task("predicting", total=len(inputs))
-        for path, name in output_names(inputs).items():
-            try:
-                focal_px = options.focal_px or predictor.known_focal_px(path)
-                depth_map = predictor.predict(path, focal_px=focal_px)
-            except InputError as error:
-                skipped.append(str(error))
-                console.print(f"skipped {error}", style="yellow", highlight=False, markup=False, soft_wrap=True)
-            else:
-                cameras["given" if options.focal_px else "by EXIF" if focal_px else "unknown"] += 1
-                for kind in kinds:
-                    target = options.out / f"{name}_{kind}{SAVE_SUFFIXES[kind]}"
-                    depth_map.save(target, kind=kind)
-                    print(target)
-            progress.advance(task)
-    if predictor.card.canonical_focal is not None:
-        counts = ", ".join(f"{count} {origin}" for origin, count in sorted(cameras.items()))
-        console.print(
-            f"focal lengths: {counts}; an unknown one is taken to be that of the training camera, "
-            f"{predictor.card.canonical_focal:g} of the width (--focal-px says another)",
-            highlight=False,
-            soft_wrap=True,
+        raise UsageError(
+            f"--focal-px: {predictor.card.encoder} was taught without regard to cameras, and cannot use it"
         )
-    if len(skipped) == len(inputs):
+    quiet = not console.is_terminal or len(inputs) < 3
+    skipped = 0
+    doubtful: list[str] = []
+    cameras: Counter[str] = Counter()
+    with warnings.catch_warnings(), Progress(console=console, disable=quiet) as progress:
+        warnings.simplefilter("ignore", UnusualShape)  # said below, once for all
+        results = in_order(work, output_names(inputs).items(), workers=workers)
+        for result in progress.track(results, total=len(inputs), description="predicting"):
+            if isinstance(result, InputError):
+                skipped += 1
+                _tell(console, f"skipped {result}")
+            else:
+                print(*result.written, sep="\n")
+                doubtful += filter(None, [result.doubt])
+                cameras[result.camera] += 1
+    if doubtful:
+        _tell(console, f"{len(doubtful)} of {len(inputs)} inputs have an unusual shape: {doubtful[0]}")
+    if predictor.card.canonical_focal is not None:
+        _tell_focal_lengths(console, cameras, predictor.card.canonical_focal)
+    if skipped == len(inputs):
         raise InputError(f"none of {len(inputs)} inputs could be read")
     if skipped:
-        raise PartialFailure(f"{len(skipped)} of {len(inputs)} inputs were skipped; the others are done")
+        raise PartialFailure(f"{skipped} of {len(inputs)} inputs were skipped; the others are done")
+
+
+class _Result(NamedTuple):
+    written: list[Path]
+    doubt: str | None
+    camera: str
+
+
+def _predict_and_save(
+    predictor: Predictor, item: tuple[Path, str], *, folder: Path, kinds: Sequence[SaveKind], focal_px: float | None
+) -> _Result | InputError:
+    path, name = item
+    try:
+        known_focal_px = focal_px or predictor.known_focal_px(path)
+        depth_map = predictor.predict(path, focal_px=known_focal_px)
+    except InputError as error:
+        return error
+    targets = [folder / f"{name}_{kind}{SAVE_SUFFIXES[kind]}" for kind in kinds]
+    for kind, target in zip(kinds, targets, strict=True):
+        depth_map.save(target, kind=kind)
+    height, width = depth_map.metres.shape
+    doubt = predictor.shape_doubt(height=height, width=width)
+    camera = "given" if focal_px else "by EXIF" if known_focal_px else "unknown"
+    return _Result(targets, doubt and f"{path}: {doubt}", camera)
+
+
+def _tell_focal_lengths(console: Console, cameras: Counter[str], canonical_focal: float) -> None:
+    counts = ", ".join(f"{count} {origin}" for origin, count in sorted(cameras.items()))
+    console.print(
+        f"focal lengths: {counts}; an unknown one is taken to be that of the training camera, {canonical_focal:g} of "
+        f"the width (--focal-px says another)",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _tell(console: Console, text: str) -> None:
+    console.print(text, style="yellow", highlight=False, markup=False, soft_wrap=True)
 
 
 def find_images(inputs: Sequence[str]) -> list[Path]:

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import warnings
+from functools import partial
 from pathlib import Path
+from typing import Any, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from leadline.box import find_model
 from leadline.depth.depth_map import DepthMap
 from leadline.depth.images import read_focal_px, read_image
 from leadline.errors import InputError, ModelFileError, UsageError
+from leadline.inference.runtimes.catalog import open_model
+from leadline.inference.runtimes.contract import Network
 from leadline.model_card import ModelCard, read_card
+from leadline.parallel import cores, in_order
 
-Network = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""(B, 3, H, W) float32 RGB in [0, 1] -> (B, 1, h, w) float32 metres."""
+Picture: TypeAlias = Path | str | Image.Image | NDArray[np.uint8]
+"""A file, a Pillow picture, or an array (H, W, 3) uint8 RGB."""
+
+LEAST_SHARE = 0.5
+"""Below this share of the network's input that a picture fills, its shape is too far from the training's."""
+
+
+class UnusualShape(UserWarning):
+    """A picture far longer or higher than those of the training: expect worse depth."""
 
 
 class Predictor:
@@ -30,32 +43,61 @@ class Predictor:
         self.card = card
         self.network = network
 
-    def predict(
-        self, image: Path | str | Image.Image | NDArray[np.uint8], *, focal_px: float | None = None
-    ) -> DepthMap:
-        """Metric depth of one photograph, at its own resolution.
+    @overload
+    def predict(self, image: Picture, *, focal_px: float | None = None) -> DepthMap: ...
+    @overload
+    def predict(self, image: list[Any], *, focal_px: float | None = None) -> list[DepthMap]: ...  # of Pictures
+    def predict(self, image: Picture | list[Any], *, focal_px: float | None = None) -> DepthMap | list[DepthMap]:
+        """Metric depth of a photograph, or of each of several, at its own resolution.
 
         Args:
-            image: a file, a Pillow picture, or an array (H, W, 3) uint8 RGB.
-            focal_px: focal length of the photograph in its pixels, for a model that was taught with a known camera;
+            image: a file, a Pillow picture, an array (H, W, 3) uint8 RGB, or a list of them, worked on side by side.
+            focal_px: focal length of the photographs in their pixels, for a model that was taught with a known camera;
                 others have no use for it. None: what the EXIF of a file says, and else that of the training camera.
 
         Returns:
             Metres within the model's range (times the ratio of focal lengths), float32, with the photograph beside
-            them.
+            them; for a list a list, in its order.
 
         Raises:
             InputError: no photograph that can be read.
             UsageError: a focal length that is not positive.
+            ModelFileError: the model does not run, or not as its card says.
         """
         if focal_px is not None and not focal_px > 0:
             raise UsageError(f"focal_px must be positive, got {focal_px}")
-        pixels = _pixels(image)
-        depth_m = self._framed_depth(pixels)
-        height, width = pixels.shape[:2]
-        factor = self.card.metres_per_said(focal_px or self.known_focal_px(image), height=height, width=width)
-        restored = self.card.framing.restore(depth_m, height=height, width=width)
-        return DepthMap(restored * np.float32(factor), pixels)
+        predict_one = partial(self._predict_one, focal_px=focal_px)
+        return list(in_order(predict_one, image, workers=cores())) if isinstance(image, list) else predict_one(image)
+
+    def tensor(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """What the network is given for a photograph, the same to the last bit whatever runs it.
+
+        Args:
+            pixels: (H, W, 3) uint8 RGB.
+
+        Returns:
+            (1, 3, height, width) float32 RGB in [0, 1], of the card's height and width.
+        """
+        framed = self.card.framing.image(pixels)
+        return np.ascontiguousarray(framed.transpose(2, 0, 1)[None], np.float32) / np.float32(255)
+
+    def shape_doubt(self, *, height: int, width: int) -> str | None:
+        """Why the shape of a picture makes its depth doubtful; None when it does not.
+
+        Example:
+            >>> card = ModelCard("yolov8n", "linear", 0.1, 10.0, height=240, width=320, fit="letterbox")
+            >>> Predictor(lambda tensor: tensor, card).shape_doubt(height=300, width=1200)
+            "a picture of 1200x300 fills 33% of the network's input of 320x240; expect worse depth, or cut it"
+        """
+        relative = (width / height) / (self.card.width / self.card.height)
+        share = min(relative, 1 / relative)
+        if share >= LEAST_SHARE:
+            return None
+        how = "fills" if self.card.fit == "letterbox" else "is squeezed to"
+        return (
+            f"a picture of {width}x{height} {how} {share:.0%} of the network's input of {self.card.width}x"
+            f"{self.card.height}; expect worse depth, or cut it"
+        )
 
     def known_focal_px(self, image: object) -> float | None:
         """The focal length that a file's EXIF says; None when there is none, or the model has no use for it."""
@@ -63,89 +105,52 @@ class Predictor:
             return None
         return read_focal_px(Path(image))
 
-    def _framed_depth(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        framed = self.card.framing.image(pixels)
-        tensor = np.ascontiguousarray(framed.transpose(2, 0, 1)[None], np.float32) / np.float32(255)
-        depth_m = np.asarray(self.network(tensor)[0, 0], np.float32)
+    def _predict_one(self, image: Picture, *, focal_px: float | None) -> DepthMap:
+        pixels = _pixels(image)
+        height, width = pixels.shape[:2]
+        doubt = self.shape_doubt(height=height, width=width)
+        if doubt is not None:
+            warnings.warn(doubt, UnusualShape, stacklevel=3)
+        factor = self.card.metres_per_said(focal_px or self.known_focal_px(image), height=height, width=width)
+        depth_m = self.card.framing.restore(self._depth_m(self.tensor(pixels)), height=height, width=width)
+        return DepthMap(depth_m * np.float32(factor), pixels)
+
+    def _depth_m(self, tensor: NDArray[np.float32]) -> NDArray[np.float32]:
+        try:
+            output = np.asarray(self.network(tensor), np.float32)
+        except Exception as error:  # each runtime has exceptions of its own
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise ModelFileError(f"the model does not run on a picture {tensor.shape}: {reason}") from error
+        if output.ndim != 4 or output.shape[:2] != (1, 1):
+            raise ModelFileError(f"the model gives an array {output.shape} where depth is (1, 1, height, width)")
+        depth_m: NDArray[np.float32] = output[0, 0]
         if not np.isfinite(depth_m).all():
             raise ModelFileError("the model gave NaN or infinite depth; its weights are damaged")
         return depth_m
 
 
-def load(model: Path | str, *, device: str = "auto") -> Predictor:
+def load(
+    model: Path | str | None = None, *, device: str = "auto", backend: str = "auto", threads: int | None = None
+) -> Predictor:
     """A model ready to predict.
 
     Args:
-        model: `.safetensors` (runs in torch) or `.onnx` (runs in ONNX Runtime).
+        model: a file, or the name of a model in the box; the default one (`nano`) when None.
         device: auto, cpu or cuda.
+        backend: what runs it: auto (by the suffix), or a name of `leadline.inference.runtimes.catalog.RUNTIMES`.
+        threads: for one prediction; None leaves it to the runtime.
 
     Raises:
         ModelFileError: missing, damaged, made by a newer version, or not a leadline model.
-        UsageError: a device that is not there, or torch is missing.
+        UsageError: a device or a backend that is not there.
     """
-    path = Path(model)
-    if not path.is_file():
-        raise ModelFileError(f"{path}: no such model file")
-    if device not in ("auto", "cpu", "cuda"):
-        raise UsageError(f"device must be auto, cpu or cuda, got {device!r}")
-    if path.suffix == ".onnx":
-        return _load_onnx(path, device)
-    if path.suffix == ".safetensors":
-        return _load_torch(path, device)
-    raise ModelFileError(f"{path}: a model file ends in .safetensors or .onnx")
+    path = find_model(model)
+    opened = open_model(path, device=device, backend=backend, threads=threads)
+    card, _ = read_card(opened.metadata, name=str(path))
+    return Predictor(opened.network, card)
 
 
-def _load_onnx(path: Path, device: str) -> Predictor:
-    import onnxruntime
-
-    available = onnxruntime.get_available_providers()
-    if device == "cuda" and "CUDAExecutionProvider" not in available:
-        raise UsageError("device cuda: this ONNX Runtime has no CUDA provider (pip install onnxruntime-gpu)")
-    wanted = ["CPUExecutionProvider"] if device == "cpu" else ["CUDAExecutionProvider", "CPUExecutionProvider"]
-    quiet = onnxruntime.SessionOptions()
-    quiet.log_severity_level = 3
-    try:
-        session = onnxruntime.InferenceSession(
-            path.read_bytes(), quiet, providers=[provider for provider in wanted if provider in available]
-        )
-    except Exception as error:  # ONNX Runtime has exceptions of its own for each way of being broken
-        first_line = str(error).splitlines()[0]
-        raise ModelFileError(f"{path}: truncated, or not an ONNX file that can run here ({first_line})") from error
-    card, _ = read_card(session.get_modelmeta().custom_metadata_map, name=str(path))
-    name = session.get_inputs()[0].name
-
-    def network(tensor: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.asarray(session.run(None, {name: tensor})[0])
-
-    return Predictor(network, card)
-
-
-def _load_torch(path: Path, device: str) -> Predictor:
-    try:
-        import torch
-
-        from leadline.networks.model_file import load_model
-    except ModuleNotFoundError as error:
-        raise UsageError(
-            f"{path}: a .safetensors model runs in torch, which is missing: pip install 'leadline[train]', or export "
-            f"it to .onnx where torch is (leadline export {path})"
-        ) from error
-    if device == "cuda" and not torch.cuda.is_available():
-        raise UsageError("device cuda: this machine has no CUDA device that torch can use")
-    place = "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu"
-    net, card = load_model(path)
-    net = net.to(place).to(memory_format=torch.channels_last)
-
-    def network(tensor: NDArray[np.float32]) -> NDArray[np.float32]:
-        with torch.inference_mode():
-            image = torch.from_numpy(tensor).to(place, memory_format=torch.channels_last)
-            metres: NDArray[np.float32] = net.metres(image).cpu().numpy()
-            return metres
-
-    return Predictor(network, card)
-
-
-def _pixels(image: Path | str | Image.Image | NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _pixels(image: Picture) -> NDArray[np.uint8]:
     if isinstance(image, (str, Path)):
         return read_image(Path(image))
     if isinstance(image, Image.Image):

@@ -1,4 +1,4 @@
-"""`leadline info`: the paper's Table 2, from the live network."""
+"""A network on the screen: the paper's Table 2, from the live one."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,6 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from leadline.errors import UsageError
 from leadline.model_card import ModelCard
 from leadline.networks.depth_net import DepthNet
 from leadline.networks.model_file import load_model
@@ -14,12 +13,10 @@ from leadline.networks.summary import Summary, summarize
 from leadline.options import InfoOptions, read_size
 
 
-def info_command(options: InfoOptions) -> None:
-    """Print a network stage by stage, as a table or as JSON."""
+def show_network(options: InfoOptions) -> None:
+    """Print a network stage by stage, and the card of its file, as a table or as JSON."""
     height, width = read_size(options.input)
     card = None
-    if Path(options.model).suffix == ".onnx":
-        raise UsageError(f"{options.model}: info reads .safetensors models; this was exported from one")
     if Path(options.model).suffix == ".safetensors" or Path(options.model).is_file():
         net, card = load_model(Path(options.model))
     else:
@@ -47,11 +44,4 @@ def _print_table(summary: Summary, options: InfoOptions, card: ModelCard | None)
         highlight=False, soft_wrap=True,
     )  # fmt: skip
     if card is not None:
-        scores = ", ".join(
-            f"{name} {card.scores[name]:.3f}" for name in ("rel", "rms", "delta1") if name in card.scores
-        )
-        console.print(
-            f"depth {card.min_depth_m} to {card.max_depth_m} m ({card.codec}), input {card.height}x{card.width} "
-            f"({card.fit}); made by leadline {card.made_by}; {card.licence}\nits own validation: {scores or 'none'}",
-            highlight=False, soft_wrap=True,
-        )  # fmt: skip
+        console.print(card.describe(), highlight=False, markup=False, soft_wrap=True)

@@ -1,0 +1,1 @@
+"""What runs a network: one file per runtime, and the catalog that knows them by name."""
