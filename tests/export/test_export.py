@@ -111,6 +111,15 @@ def test_float16_weights_halve_the_file_and_leave_the_arithmetic_in_float32(mode
     assert {weight.data_type for weight in folded.initializer if len(weight.dims) > 1} == {onnx.TensorProto.FLOAT}
 
 
+def test_enlarging_by_two_is_a_constant_in_a_file_of_one_size(model, tmp_path):
+    graph = onnx.load(exported(model, tmp_path / "m.onnx")).graph
+    constants = {constant.name: onnx.numpy_helper.to_array(constant) for constant in graph.initializer}
+    enlarging = [node for node in graph.node if node.op_type == "Resize"]
+    assert [constants[node.input[2]].tolist() for node in enlarging] == [[1, 1, 2, 2]] * 4
+    assert "Shape" not in {node.op_type for node in graph.node}  # nothing is left of what computed the sizes
+    assert constants.keys() <= {name for node in graph.node for name in node.input}
+
+
 def test_the_file_does_not_tell_where_it_was_made(model, tmp_path):
     content = exported(model, tmp_path / "m.onnx").read_bytes()
     assert str(Path(export_module.__file__).parents[3]).encode() not in content

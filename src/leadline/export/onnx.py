@@ -35,6 +35,7 @@ def write_onnx(net: DepthNet, card: ModelCard, path: Path, *, half: bool, dynami
     model = program.model_proto
     model.ir_version = IR_VERSION
     _forget_where_it_was_made(model)
+    _say_whole_scales(model.graph)
     _name_sizes(model.graph)
     if half:
         _halve_weights(model.graph)
@@ -49,6 +50,35 @@ def _forget_where_it_was_made(model: onnx.ModelProto) -> None:
     for part in (model, graph, *graph.node, *graph.input, *graph.output, *graph.initializer, *graph.value_info):
         del part.metadata_props[:]
         part.ClearField("doc_string")
+
+
+def _say_whole_scales(graph: onnx.GraphProto) -> None:
+    """Enlarging by a whole number is said as such, where the exporter computes a size from the batch's and others.
+
+    The values stay the same. ONNX Runtime keeps its blocked layout of channels through such a Resize and not through
+    others, which is a tenth of the time of yolov8n at 240x320 on AVX2.
+    """
+    shapes = {value.name: [size.dim_value for size in value.type.tensor_type.shape.dim] for value in graph.value_info}
+    for node in graph.node:
+        if node.op_type == "Resize":
+            before, after = shapes[node.input[0]][2:], shapes[node.output[0]][2:]  # 0 where it depends on the input
+            if all(old and new % old == 0 for old, new in zip(before, after, strict=True)):
+                scales = [1, 1, *(new // old for old, new in zip(before, after, strict=True))]
+                constant = onnx.numpy_helper.from_array(np.array(scales, np.float32), f"{node.name}.scales")
+                graph.initializer.append(constant)
+                node.input[:] = [node.input[0], "", constant.name]
+    _drop_unused(graph)
+
+
+def _drop_unused(graph: onnx.GraphProto) -> None:
+    """The nodes whose results nobody reads any more, and the constants that only they read."""
+    used = {value.name for value in graph.output}
+    for node in reversed(graph.node):  # they are sorted: whoever reads comes after
+        if used.intersection(node.output):
+            used.update(node.input)
+    for part, names in ((graph.node, lambda node: node.output), (graph.initializer, lambda constant: [constant.name])):
+        for entry in [entry for entry in part if not used.intersection(names(entry))]:
+            part.remove(entry)
 
 
 def _name_sizes(graph: onnx.GraphProto) -> None:
