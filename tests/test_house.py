@@ -18,7 +18,7 @@ ROOT = Path(leadline.__file__).parent
 FLOORS = {
     5: "cli __main__",
     4: "training",
-    3: "doctor evaluation export labelling",
+    3: "doctor evaluation export labelling benchmark",
     2: "data inference",
     1: "box depth networks losses metrics model_card options recipes",
     0: "errors atomic downloads parallel __init__",
@@ -57,6 +57,7 @@ WITHOUT_TORCH = [
     "leadline.data.download_sets",
     "leadline.doctor.check",
     "leadline.labelling.label",
+    "leadline.benchmark.models",
 ]
 
 FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms.split()}

@@ -402,6 +402,37 @@ class ExportOptions:
 
 
 @dataclass(frozen=True)
+class BenchmarkOptions:
+    """Latency, throughput, memory and size of models that take turns on this machine."""
+
+    models: Positional[tuple[str, ...]]
+    """Model files, or names of models in the box; the first is the one that the others are compared with."""
+    backend: tuple[str, ...] = ("auto",)
+    """What runs them, such as onnxruntime, openvino or torch; each model is measured with each."""
+    threads: tuple[int, ...] = ()
+    """Threads of one prediction; several numbers are measured in turn. The runtime's own choice when not given."""
+    size: tuple[str, ...] = ()
+    """Sizes of the network's input, HEIGHTxWIDTH; the model's own when not given."""
+    picture: Path | None = None
+    """Photograph to predict, its decoding included; when not given, a made one of 480x640 that needs no decoding."""
+    rounds: int = 20
+    """Turns of each model."""
+    turn_s: float = 0.2
+    """Seconds of a turn."""
+    device: str = "cpu"
+    """auto, cpu or cuda."""
+    json: bool = False
+    """Print JSON instead of a table."""
+
+    def __post_init__(self) -> None:
+        _require(bool(self.models), "models", "at least one model", "none")
+        _require(bool(self.backend), "backend", "at least one backend", "none")
+        _require(all(count >= 1 for count in self.threads), "threads", "at least 1", self.threads)
+        _require(self.rounds >= 1, "rounds", "at least 1", self.rounds)
+        _require(self.turn_s > 0, "turn_s", "positive", self.turn_s)
+
+
+@dataclass(frozen=True)
 class CheckOptions:
     """Look for faults in a data set: units, registration, holes, leaks; exit code 1 when there are errors."""
 
