@@ -1,13 +1,18 @@
 """Architectures of other depth networks, with random weights: for timing, not for depth.
 
 Each was written from its publication. Speed does not depend on what the weights are, as long as no activation becomes
-so small that the processor slows down (denormal numbers): so the batch norms get statistics that keep activations near 1.
+so small that the processor slows down (denormal numbers): the batch norms get statistics that keep activations near 1.
 """
 
+import warnings
 from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
 
 import timm
 import torch
+from onnxruntime.quantization import quantize_dynamic
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
@@ -15,7 +20,7 @@ from leadline.networks.depth_net import DepthNet
 
 
 class FastDepth(nn.Module):
-    """FastDepth before its pruning (Wofk et al., ICRA 2019): MobileNet, NNConv5 decoder of depthwise 5x5, added skips."""
+    """FastDepth before its pruning (Wofk et al., ICRA 2019): MobileNet, NNConv5 (depthwise 5x5), skips added."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -27,7 +32,7 @@ class FastDepth(nn.Module):
             _separable(i, o, kernel=3, stride=s) for i, o, s in zip(inputs, outputs, strides, strict=True)
         )
         widths = (1024, 512, 256, 128, 64, 32)
-        self.decoder = nn.ModuleList(_separable(i, o, kernel=5) for i, o in zip(widths[:-1], widths[1:], strict=True))
+        self.decoder = nn.ModuleList(_separable(i, o, kernel=5) for i, o in pairwise(widths))
         self.head = _convolution(32, 1, kernel=1)
 
     def forward(self, image: Tensor) -> Tensor:
@@ -55,7 +60,7 @@ def _separable(inputs: int, outputs: int, *, kernel: int, stride: int = 1) -> nn
 
 
 class MidasSmall(nn.Module):
-    """MiDaS v2.1 small (Ranftl et al., TPAMI 2020): EfficientNet-Lite3, RefineNet blocks whose width grows with depth."""
+    """MiDaS v2.1 small (Ranftl et al., TPAMI 2020): EfficientNet-Lite3, ever wider RefineNet blocks."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -137,6 +142,43 @@ class DenseDepth(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """(B, 1, H / 2, W / 2) of (B, 3, H, W)."""
         return self.network.metres(image)
+
+
+class Peer(NamedTuple):
+    """A network at the size at which it is usually run."""
+
+    build: Callable[[], nn.Module]
+    height: int
+    width: int
+
+
+PEERS = {
+    "fastdepth-unpruned": Peer(FastDepth, 224, 224),
+    "midas-v2.1-small": Peer(MidasSmall, 256, 256),
+    "depth-anything-v2-small": Peer(DepthAnythingSmall, 252, 336),
+    "depth-anything-v2-small-518": Peer(DepthAnythingSmall, 518, 686),
+    "densedepth": Peer(DenseDepth, 480, 640),
+}
+INT8 = "-int8"
+"""After a transformer's name: its matrix products in 8 bits, weights quantised beforehand, activations as they come."""
+
+
+def exported(name: str, folder: Path) -> tuple[Path, Peer]:
+    """A peer as ONNX, its input fixed; a file that is in the folder already is taken as it is."""
+    path, plain = folder / f"{name}.onnx", folder / f"{name.removesuffix(INT8)}.onnx"
+    peer = PEERS[plain.stem]
+    folder.mkdir(parents=True, exist_ok=True)
+    if not plain.is_file():
+        network = untaught(peer.build, height=peer.height, width=peer.width)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the exporter's own deprecations
+            torch.onnx.export(
+                network, (torch.zeros(1, 3, peer.height, peer.width),), plain,
+                input_names=["image"], dynamo=True, external_data=False, verbose=False,
+            )  # fmt: skip
+    if not path.is_file():
+        quantize_dynamic(plain, path, op_types_to_quantize=["MatMul", "Gemm"])
+    return path, peer
 
 
 def untaught(build: Callable[[], nn.Module], *, height: int, width: int) -> nn.Module:
