@@ -169,7 +169,7 @@ def exported(name: str, folder: Path) -> tuple[Path, Peer]:
     peer = PEERS[plain.stem]
     folder.mkdir(parents=True, exist_ok=True)
     if not plain.is_file():
-        network = untaught(peer.build, height=peer.height, width=peer.width)
+        network = untaught(peer.build)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the exporter's own deprecations
             torch.onnx.export(
@@ -181,7 +181,7 @@ def exported(name: str, folder: Path) -> tuple[Path, Peer]:
     return path, peer
 
 
-def untaught(build: Callable[[], nn.Module], *, height: int, width: int) -> nn.Module:
+def untaught(build: Callable[[], nn.Module]) -> nn.Module:
     """A network with random weights, whose batch norms know what they see."""
     torch.manual_seed(0)
     network = build()
@@ -189,5 +189,5 @@ def untaught(build: Callable[[], nn.Module], *, height: int, width: int) -> nn.M
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = None  # the mean over all batches, here of one
     with torch.no_grad():
-        network.train()(torch.rand(2, 3, height, width))
+        network.train()(torch.rand(2, 3, 224, 224))
     return network.eval()
