@@ -18,8 +18,6 @@ from typing import Literal
 
 import numpy as np
 import tyro
-from leadline.inference.runtimes.catalog import RUNTIMES
-from leadline.labelling.open_teacher import open_teacher
 from numpy.typing import NDArray
 from PIL import Image
 from rich.console import Console
@@ -36,6 +34,8 @@ from leadline.data.splits import read_scene_list
 from leadline.evaluation.evaluate import evaluate
 from leadline.evaluation.protocols import find_protocol
 from leadline.inference.predictor import load
+from leadline.inference.runtimes.catalog import RUNTIMES
+from leadline.labelling.open_teacher import open_teacher
 
 Predict = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 

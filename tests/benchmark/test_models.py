@@ -10,11 +10,11 @@ from PIL import Image
 from leadline.benchmark.models import benchmark, benchmark_command, contenders
 from leadline.cli import main
 from leadline.errors import ModelFileError, RecipeError, UsageError
-from leadline.export.onnx import export_onnx
+from leadline.export.export import export
 from leadline.model_card import ModelCard
 from leadline.networks.depth_net import DepthNet
 from leadline.networks.model_file import save_model
-from leadline.options import BenchmarkOptions
+from leadline.options import BenchmarkOptions, ExportOptions
 
 QUICK = {"rounds": 2, "turn_s": 0.01, "threads": (1,)}
 
@@ -26,7 +26,7 @@ def model(tmp_path_factory) -> str:
     torch.manual_seed(0)
     card = ModelCard("yolov8n", "linear", min_depth_m=0.1, max_depth_m=10.0, height=64, width=96, fit="letterbox")
     save_model(folder / "model.safetensors", DepthNet("yolov8n"), card)
-    export_onnx(folder / "model.safetensors", folder / "model.onnx")
+    export(ExportOptions(folder / "model.safetensors", out=folder / "model.onnx"))
     return str(folder / "model")
 
 

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from leadline.benchmark.arithmetic_limit import MATRIX_PRODUCT, open_matrix_product
+from leadline.benchmark.arithmetic_limit import MATRIX_PRODUCT, SIZE, open_matrix_product
 from leadline.benchmark.figures import Latency, Ratio, Rounds, latency, ratio
 from leadline.benchmark.turns import take_turns
 from leadline.benchmark.worker import Subject, Worker
@@ -105,8 +105,7 @@ def hold_contest(
         }
         taken = take_turns(turns, rounds=rounds, advance=lambda: advance(rounds * len(turns)))
         of_limits = {
-            count: _Limit(taken[worker, MATRIX_PRODUCT], worker.macs())
-            for count, worker in zip(threads, limits, strict=True)
+            count: _Limit(taken[worker, MATRIX_PRODUCT], SIZE**3) for count, worker in zip(threads, limits, strict=True)
         }
         return Contest(
             [

@@ -60,7 +60,7 @@ def benchmark(options: BenchmarkOptions) -> Contest:
 
 def contenders(options: BenchmarkOptions) -> list[Contender]:
     """Each model with each backend, number of threads and size."""
-    sizes = [read_size(text) for text in options.size] or [None]
+    sizes: list[tuple[int, int] | None] = [read_size(text) for text in options.size]
     return [
         Contender(
             name=model,
@@ -74,7 +74,7 @@ def contenders(options: BenchmarkOptions) -> list[Contender]:
         for model in options.models
         for backend in options.backend
         for threads in options.threads or (None,)
-        for size in sizes
+        for size in sizes or (None,)
     ]  # fmt: skip
 
 
