@@ -20,7 +20,7 @@ CodecName = Literal["linear", "reciprocal", "log"]
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 SplitBy = Literal["room", "frame", "official", "same"]
 Subset = Literal["val", "train", "test", "all"]
-ExportFormat = Literal["onnx"]
+ExportFormat = Literal["onnx", "openvino", "torchscript", "ncnn"]
 Balance = Literal["frame", "room"]
 
 
@@ -395,10 +395,22 @@ class ExportOptions:
     """File to write; beside the model when not given."""
     fp16: bool = False
     """Keep the weights in float16: half the size; the arithmetic stays float32."""
+    int8: bool = False
+    """Arithmetic in 8 bits, with the most sensitive layers left in float."""
+    calibrate: Path | None = None
+    """Frames or photographs to calibrate 8 bits on; of the model's own data, those that it was trained on."""
+    validate: Path | None = None
+    """Frames with measured depth to judge 8 bits on; of the model's own data, those it was not trained on. The
+    calibration's frames when not given."""
+    int8_bound: float = 0.02
+    """Largest growth of rel that 8 bits may cost, as a share of the float model's."""
     dynamic: bool = False
     """Take pictures of any height and width instead of the model's own; batches of any size are taken anyway."""
     images: Path | None = None
     """Folder of photographs to compare with torch on; drawn pictures when not given."""
+
+    def __post_init__(self) -> None:
+        _require(self.int8_bound > 0, "int8_bound", "positive", self.int8_bound)
 
 
 @dataclass(frozen=True)

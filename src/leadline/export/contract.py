@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from leadline.export.int8 import Quantize
 from leadline.model_card import ModelCard
 from leadline.networks.depth_net import DepthNet
 
@@ -41,6 +42,7 @@ class Format(NamedTuple):
         half: whether it can keep its weights in float16.
         dynamic: whether it can take pictures of any size.
         install: what pip is to be told where its package is missing.
+        quantize: how it gets arithmetic in 8 bits, if it can.
     """
 
     write: Write
@@ -48,6 +50,7 @@ class Format(NamedTuple):
     half: bool
     dynamic: bool
     install: str = "'leadline[export]'"
+    quantize: Quantize | None = None
 
 
 class Metres(nn.Module):
