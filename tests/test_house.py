@@ -26,6 +26,7 @@ FLOORS = {
 """A room imports only from floors below it and from itself. `__init__` counts where others take its `__version__`."""
 
 STAIRS = {
+    ("export", "evaluation"): "what 8 bits cost is measured as models are",
     ("__main__", "cli"): "`python -m leadline` is the command line",
     ("downloads", "atomic"): "one process at a time fetches, as one at a time prepares",
     ("atomic", "errors"): "a failed writing is one of the failures that a person can act on",

@@ -92,7 +92,7 @@ def test_a_spoiled_export_is_refused_and_leaves_no_file(model, form, tmp_path, m
         return Predictor(lambda tensor: predictor.network(tensor) * np.float32(1.01), predictor.card)
 
     monkeypatch.setattr(export_module, "load", spoiled)
-    with pytest.raises(ModelFileError, match="differs from torch by at most .* so it was not written"):
+    with pytest.raises(ModelFileError, match=r"differs from torch by at most .* so it was not written"):
         export(ExportOptions(model, format=form, out=tmp_path / f"wrong{FORMATS[form].suffixes[0]}"))
     assert list(tmp_path.iterdir()) == []
 

@@ -1,4 +1,4 @@
-"""ONNX in 8 bits: static quantisation by ONNX Runtime, with the most sensitive convolutions left in float."""
+"""ONNX in 8 bits: static quantisation by ONNX Runtime, with the most sensitive layers left in float."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -12,14 +12,27 @@ from leadline.export.int8 import Trial
 from leadline.inference.predictor import load
 
 SENSITIVITY_PICTURES = 8
-IN_8_BITS = ["Conv", "Concat", "MaxPool", "AveragePool", "Resize", "Relu", "LeakyRelu", "Sigmoid", "Mul", "Add", "Slice"]
+IN_8_BITS = [
+    "Conv",
+    "Concat",
+    "MaxPool",
+    "AveragePool",
+    "Resize",
+    "Relu",
+    "LeakyRelu",
+    "Sigmoid",
+    "Mul",
+    "Add",
+    "Slice",
+]
 
 
 def quantize_onnx(whole: Path, path: Path, trial: Trial) -> list[str]:
     """All layers in 8 bits but for the head, which makes the metres, and the most sensitive ones.
 
-    A layer is a convolution with what follows it up to the next. How sensitive a layer is: how far the metres move when it alone is in 8 bits. The most sensitive are left in float,
-    as few as keep the loss of rel within the bound, found by bisection.
+    A layer is a convolution with what follows it up to the next. How sensitive it is: how far the metres move when it
+    alone is in 8 bits. The most sensitive are left in float, as few as keep the loss of rel within the bound, found by
+    bisection.
     """
     quantizer = _Quantizer(whole, trial)
     allowed = trial.errors(load(whole, device="cpu").network).rel * (1 + trial.worst_loss)
@@ -63,9 +76,7 @@ class _Quantizer:
             weight_qType=QuantType.QInt8,
             activation_qType=QuantType.QUInt8,
             tensors_range=self._ranges,
-            nodes_to_quantize=[
-                node for layer in self.layers if layer not in in_float for node in self._layers[layer]
-            ],
+            nodes_to_quantize=[node for layer in self.layers if layer not in in_float for node in self._layers[layer]],
             nodes_to_exclude=[],
             op_types_to_quantize=IN_8_BITS,
             extra_options={},

@@ -7,9 +7,11 @@ from typing import NamedTuple
 
 from leadline.errors import ModelFileError, UsageError, did_you_mean
 from leadline.inference.runtimes.contract import Open, Opened
+from leadline.inference.runtimes.ncnn import open_ncnn
 from leadline.inference.runtimes.onnx_runtime import open_onnx
 from leadline.inference.runtimes.openvino import open_openvino
 from leadline.inference.runtimes.torch_runtime import open_safetensors
+from leadline.inference.runtimes.torchscript import open_torchscript
 from leadline.model_card import METADATA_KEY
 
 
@@ -24,6 +26,8 @@ class Runtime(NamedTuple):
 RUNTIMES: dict[str, Runtime] = {
     "onnxruntime": Runtime(open_onnx, suffixes=(".onnx",), install="onnxruntime"),
     "openvino": Runtime(open_openvino, suffixes=(".xml", ".onnx"), install="'leadline[openvino]'"),
+    "ncnn": Runtime(open_ncnn, suffixes=(".ncnn",), install="'leadline[ncnn]'"),
+    "torchscript": Runtime(open_torchscript, suffixes=(".torchscript",), install="'leadline[train]'"),
     "torch": Runtime(open_safetensors, suffixes=(".safetensors",), install="'leadline[train]'"),
 }
 """In order of preference: `auto` takes the first that opens the file's suffix."""
