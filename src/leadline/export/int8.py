@@ -13,7 +13,8 @@ from leadline.errors import InputError, UsageError
 from leadline.evaluation.evaluate import evaluate
 from leadline.evaluation.report import chosen_frames
 from leadline.export.parity import framed, read_pictures
-from leadline.inference.predictor import Network, Predictor
+from leadline.inference.predictor import Predictor
+from leadline.inference.runtimes.contract import Network
 from leadline.metrics import Metrics
 from leadline.model_card import ModelCard
 from leadline.options import ExportOptions

@@ -24,7 +24,7 @@ def open_torchscript(path: Path, *, device: str, threads: int | None) -> Opened:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch would rather have torch.export used
-            program = torch.jit.load(path, map_location=place, _extra_files=texts)
+            program = torch.jit.load(path, map_location=place, _extra_files=texts)  # type: ignore[no-untyped-call]
     except (RuntimeError, ValueError) as error:
         first_line = (str(error).splitlines() or [type(error).__name__])[0]
         raise ModelFileError(f"{path}: truncated, or not a TorchScript file ({first_line})") from error
