@@ -66,6 +66,7 @@ class _Quantizer:
     def write(self, path: Path, *, in_float: Collection[str]) -> None:
         from onnxruntime.quantization import QDQQuantizer, QuantType
 
+        in_8_bits = {node for layer in self.layers if layer not in in_float for node in self._layers[layer]}
         model = onnx.ModelProto()
         model.CopyFrom(self._model)
         quantizer = QDQQuantizer(
@@ -76,8 +77,8 @@ class _Quantizer:
             weight_qType=QuantType.QInt8,
             activation_qType=QuantType.QUInt8,
             tensors_range=self._ranges,
-            nodes_to_quantize=[node for layer in self.layers if layer not in in_float for node in self._layers[layer]],
-            nodes_to_exclude=[],
+            nodes_to_quantize=[],
+            nodes_to_exclude=[node.name for node in model.graph.node if node.name not in in_8_bits],
             op_types_to_quantize=IN_8_BITS,
             extra_options={},
         )
