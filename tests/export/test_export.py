@@ -36,30 +36,14 @@ CARD = ModelCard(
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """A model that says something else at every pixel, and a dictionary of programs (slow to make)."""
-    folder = tmp_path_factory.mktemp("export")
+def model(tmp_path_factory) -> Path:
+    """A model that says something else at every pixel."""
+    path = tmp_path_factory.mktemp("export") / "model.safetensors"
     torch.manual_seed(0)
     net = DepthNet("yolov8n", codec="log", min_depth_m=0.2, max_depth_m=8.0)
     net.head.start_at(2.0)
     torch.nn.init.normal_(net.head.conv.weight, std=1.0)
-    save_model(folder / "model.safetensors", net, CARD)
-    return folder / "model.safetensors", {}
-
-
-@pytest.fixture
-def model(made, monkeypatch) -> Path:
-    """The model's path; exporting it a second time takes no time."""
-    path, programs = made
-    really_export = torch.onnx.export
-
-    def export_once(*arguments, **options):
-        wanted = str(options["dynamic_shapes"])
-        if wanted not in programs:
-            programs[wanted] = really_export(*arguments, **options)
-        return programs[wanted]
-
-    monkeypatch.setattr(torch.onnx, "export", export_once)
+    save_model(path, net, CARD)
     return path
 
 
