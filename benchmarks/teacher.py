@@ -25,6 +25,7 @@ from leadline.evaluation.evaluate import Evaluation, evaluate
 from leadline.evaluation.protocols import PROTOCOLS
 from leadline.evaluation.tables import intervals
 from leadline.inference.predict import find_images
+from leadline.labelling.confidence import ask
 from leadline.labelling.label import label_command
 from leadline.labelling.labeller import depth_scale
 from leadline.labelling.open_teacher import open_teacher
@@ -54,15 +55,15 @@ def main(options: Options) -> None:
     """Print a table for each of the two questions that was asked."""
     console, teacher = Console(width=120), open_teacher(options.teacher)
     if options.frames is not None:
-        accuracy_table(options, options.frames, teacher, console)
+        source = open_source(options.frames)
+        accuracy_table(source, chosen_frames(source, options), teacher, console)
+        confidence_table(source, teacher, console)
     if options.photographs is not None:
         speed_table(options, options.photographs, teacher, console)
 
 
-def accuracy_table(options: Options, root: Path, teacher: Teacher, console: Console) -> None:
+def accuracy_table(source: Source, frames: Sequence[Frame], teacher: Teacher, console: Console) -> None:
     """Means over rooms with their intervals: raw, median-aligned, and divided by the ratio of focal lengths."""
-    source = open_source(root)
-    frames = chosen_frames(source, options)
     constant_m = float(np.median([np.median(s.depth_m[s.valid]) for s in map(source.read, frames)]))
     table = Table(
         title=f"{teacher.name}: {len(frames)} frames of {len({f.room for f in frames})} rooms, means over rooms"
@@ -84,6 +85,31 @@ def accuracy_table(options: Options, root: Path, teacher: Teacher, console: Cons
     for name, (result, which) in rows.items():
         table.add_row(name, *cells(result, which))
     console.print(table)
+
+
+def confidence_table(source: Source, teacher: Teacher, console: Console) -> None:
+    """Does the confidence know how wrong a label is? All frames in four parts of equal size, by their confidence."""
+    found = []
+    for frame in source.frames:
+        sample = source.read(frame)
+        label = ask([teacher], sample.image)
+        size = sample.depth_m.shape[::-1]
+        said = np.asarray(Image.fromarray(label.values).resize(size, Image.Resampling.BILINEAR))
+        valid = sample.valid & np.isfinite(said)
+        ratio = said[valid] / sample.depth_m[valid]
+        aligned = ratio / np.median(ratio)
+        found.append((label.confidence, label.contradiction, np.abs(ratio - 1).mean(), np.abs(aligned - 1).mean()))
+    figures = np.array(sorted(found))
+    ranks = figures.argsort(axis=0).argsort(axis=0)
+    table = Table(title=f"{teacher.name}: the labels of {len(figures)} frames by their confidence")
+    for column in ("confidence", "contradiction", "rel", "rel, median-aligned"):
+        table.add_column(column, justify="right")
+    for part in np.array_split(figures, 4):
+        contradiction, rel, aligned = part[:, 1:].mean(axis=0)
+        table.add_row(f"{part[0, 0]:.2f} to {part[-1, 0]:.2f}", f"{contradiction:.3f}", f"{rel:.3f}", f"{aligned:.3f}")
+    console.print(table)
+    raw, alone = (np.corrcoef(ranks[:, 1], ranks[:, column])[0, 1] for column in (2, 3))
+    console.print(f"rank correlation of the contradiction with rel: {raw:.2f}, median-aligned {alone:.2f}")
 
 
 def cells(result: Evaluation, which: int) -> list[str]:

@@ -85,6 +85,8 @@ def test_what_is_no_photograph_or_contradicts_itself_is_dropped_counted_and_name
     assert "all scenes: 2 labelled, 2 dropped" in report
     assert "photos/blank.png: 100 % of it has one brightness" in report
     assert "the teacher contradicts itself by" in report
+    sheet = np.asarray(Image.open(tmp_path / "out/dropped.jpg")).astype(int)
+    assert abs(sheet[60:90, 220:380] - 200).max() < 5  # the blank one comes last, a colourful one first
 
 
 def test_one_broken_picture_is_reported_and_skipped(run, photographs, tmp_path, capsys):

@@ -1,11 +1,12 @@
 import hashlib
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from leadline.errors import ModelFileError
+from leadline.errors import ModelFileError, UsageError
 from leadline.labelling.confidence import ask
 from leadline.labelling.open_teacher import open_teacher
 
@@ -94,3 +95,13 @@ def test_the_real_fastdepth_sees_rooms_in_metres():
         assert label.values.shape == (224, 224)
         ratios.append(np.median(label.values) / np.median(sample.depth_m[sample.valid]))
     assert 0.7 < np.median(ratios) < 1.4
+
+
+@pytest.mark.parametrize(
+    ("package", "text"), [("ai_edge_litert.interpreter", "fastdepth:{}"), ("transformers", "hf:{}")]
+)
+def test_a_missing_package_is_named_with_its_extra(tmp_path, monkeypatch, package, text):
+    monkeypatch.setitem(sys.modules, package, None)
+    (tmp_path / "x.tflite").write_bytes(b"a model")
+    with pytest.raises(UsageError, match=r"pip install 'leadline\[label"):
+        open_teacher(text.format(tmp_path / "x.tflite"))

@@ -16,6 +16,7 @@ from leadline.depth.camera import Camera
 from leadline.depth.images import read_image
 from leadline.errors import UsageError
 from leadline.inference.predict import find_images
+from leadline.labelling.dropped import draw_dropped
 from leadline.labelling.labelled_scene import LabelledScene, Outcome
 from leadline.labelling.labeller import Labeller, depth_scale, label_kind, stored_camera
 from leadline.labelling.open_teacher import open_teacher
@@ -58,6 +59,7 @@ def label_command(options: LabelOptions) -> None:
             scene.finish()
     tally = Tally.of(scenes, broken)
     write_report(options.out / REPORT, broken)
+    draw_dropped(options.out / DROPPED, _dropped(photographs, scenes))
     print(f"{tally.text}: {options.out / REPORT}\n{_speed(len(missing), time.monotonic() - began)}")
     tally.demand_all()
 
@@ -144,9 +146,17 @@ def _shown(labelled: Labelled, count: int, console: Console) -> Labelled:
             progress.advance(task)
 
 
+def _dropped(photographs: Sequence[Photograph], scenes: dict[str, LabelledScene]) -> list[tuple[Path, str]]:
+    outcomes = ((photo.path, scenes[photo.scene].outcomes.get(photo.path.name)) for photo in photographs)
+    return [
+        (path, outcome.dropped) for path, outcome in outcomes if outcome is not None and outcome.dropped is not None
+    ]
+
+
 def _speed(count: int, took_s: float) -> str:
     return f"{count} photographs in {took_s:.1f} s: {count / max(took_s, 1e-9):.1f} a second"
 
 
 REPORT = "labels.txt"
+DROPPED = "dropped.jpg"
 _LOT = 4096
