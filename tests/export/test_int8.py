@@ -1,5 +1,8 @@
 """8 bits: calibrated on frames, judged on others, and refused when they cost more than is allowed."""
 
+from dataclasses import replace
+
+import numpy as np
 import onnx
 import pytest
 import torch
@@ -10,7 +13,7 @@ from leadline.data.sources.catalog import open_source
 from leadline.errors import InputError, ModelFileError, UsageError
 from leadline.export import onnx_int8
 from leadline.export.export import export
-from leadline.export.int8 import make_trial
+from leadline.export.int8 import Trial, make_trial
 from leadline.inference.predictor import load
 from leadline.model_card import ModelCard
 from leadline.networks.depth_net import DepthNet
@@ -59,10 +62,18 @@ def test_all_but_the_head_is_in_8_bits_where_that_is_allowed(model, frames, tmp_
     assert "layers left in float: none" in str(loss)
 
 
-def test_sensitive_layers_stay_in_float_until_the_loss_is_within_the_bound(model, frames, tmp_path):
-    options = ExportOptions(model, out=tmp_path / "m.onnx", int8=True, calibrate=frames, int8_bound=1e-5)
-    path, _, loss = export(options)
-    assert loss.of_rel <= 1e-5
+def test_sensitive_layers_stay_in_float_until_the_loss_is_within_the_bound(model, frames, tmp_path, monkeypatch):
+    in_float = load(model, device="cpu").network
+    really_errors = Trial.errors
+
+    def errors(trial, network):
+        """As if the float model were right: an untaught one may get better by chance."""
+        moved = max(float(np.abs(network(picture) - in_float(picture)).max()) for picture in trial.pictures)
+        return replace(really_errors(trial, network), rel=1 + moved)
+
+    monkeypatch.setattr(Trial, "errors", errors)
+    path, _, loss = export(ExportOptions(model, out=tmp_path / "m.onnx", int8=True, calibrate=frames, int8_bound=0.001))
+    assert loss.of_rel <= 0.001
     assert 0 < len(loss.in_float) <= 36
     assert integer_convolutions(path) == 36 - len(loss.in_float)
 
