@@ -215,6 +215,27 @@ def test_two_processes_learn_what_one_does(frames, tmp_path):
     assert said.count("learns from 8 frames") == 1
 
 
+def test_two_processes_learn_what_one_does_from_two_sources(frames, tmp_path, write_scenes):
+    # Two frames of each source a step, one of each for a process; half the weight and holes of other sizes.
+    labelled = write_scenes(tmp_path / "labelled", rooms=2, frames=2)
+    options = recipe(
+        frames,
+        tmp_path / "one",
+        model={"freeze_batch_norm": True},
+        data={"more": (MoreSource(labelled, share=0.5, weight=0.5),), "balance": "room", "epoch_frames": 4},
+        optim={"ema": 0.9, "epochs": 1, "loss": {"l1": 1.0, "log_l1": 1.0}},
+    )
+    one, _ = trained(options)
+    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+    process = leadline(one / RECIPE_FILE, "--out", tmp_path / "two", "--run.devices", 2, launcher=launcher)
+    said, _ = process.communicate(timeout=600)
+    assert process.returncode == 0, said
+    assert said.count("what the model will see") == 1
+    ours, theirs = (load_file(folder / "last.safetensors") for folder in (tmp_path / "two", one))
+    for name in ours:
+        torch.testing.assert_close(ours[name], theirs[name], rtol=1e-3, atol=1e-5, msg=name)
+
+
 def test_two_pictures_are_learnt_by_heart(frames, tmp_path):
     folder, said = trained(
         recipe(
@@ -249,7 +270,13 @@ def test_a_mixed_and_averaged_training_goes_on_to_the_same_weights(frames, tmp_p
         patch.setattr(loop, "take_step", interrupted_at(4, lambda: os.kill(os.getpid(), signal.SIGTERM)))
         with pytest.raises(TrainingInterrupted):
             trained(options)
-    trained(replace(options, out=None, resume=options.out))
+    moved = (replace(mixed["data"]["more"][0], root=labelled.rename(tmp_path / "moved")),)
+    given = recipe(frames, options.out, **{**mixed, "data": {**mixed["data"], "more": moved}})
+    others = (replace(moved[0], root=write_scenes(tmp_path / "others", rooms=3, frames=3)),)
+    wrong = recipe(frames, options.out, **{**mixed, "data": {**mixed["data"], "more": others}})
+    with pytest.raises(InputError, match=r"others: not the frames that the run in .* was started with"):
+        trained(replace(wrong, out=None, resume=options.out))
+    trained(replace(given, out=None, resume=options.out))
     assert_same_run(options.out, whole)
     state = torch.load(whole / STATE_FILE, weights_only=True)
     saved = load_file(whole / "last.safetensors")

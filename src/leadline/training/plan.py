@@ -5,6 +5,7 @@ import datetime
 import json
 import platform
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -17,7 +18,7 @@ from leadline.data.splits import Split, write_split
 from leadline.errors import UsageError, did_you_mean
 from leadline.losses import TERMS
 from leadline.networks.encoders.catalog import find_encoder
-from leadline.options import Recipe, RunOptions, TrainOptions
+from leadline.options import MoreSource, Recipe, RunOptions, TrainOptions
 from leadline.recipes import as_plain, read_recipe, write_recipe
 
 RECIPE_FILE = "options.yaml"
@@ -153,8 +154,9 @@ def _resumed(folder: Path, given: Recipe, out: Path | None) -> Recipe:
     if out is not None and out != folder:
         raise UsageError(f"--resume goes on in the run's own folder {folder}; leave --out away")
     recipe = read_recipe(str(folder / RECIPE_FILE))
-    # A data set may have moved; the fingerprint says whether it is the same.
-    recipe = replace(recipe, data=replace(recipe.data, root=given.data.root or recipe.data.root))
+    # Data sets may have moved; the fingerprints say whether they are the same.
+    more = _moved(recipe.data.more, given.data.more)
+    recipe = replace(recipe, data=replace(recipe.data, root=given.data.root or recipe.data.root, more=more))
     own, asked = as_plain(recipe), as_plain(given)
     changed = [f"{part}.{key}" for part in own for key in own[part] if own[part][key] != asked[part][key]]
     if given != Recipe() and changed:
@@ -163,6 +165,13 @@ def _resumed(folder: Path, given: Recipe, out: Path | None) -> Recipe:
             f"{', '.join(changed)}. Start a new run with --out instead."
         )
     return recipe
+
+
+def _moved(own: Sequence[MoreSource], given: Sequence[MoreSource]) -> tuple[MoreSource, ...]:
+    """The run's further sources where they are now."""
+    if len(own) != len(given):
+        return tuple(own)
+    return tuple(replace(each, root=now.root) for each, now in zip(own, given, strict=True))
 
 
 def _device(run: RunOptions) -> str:

@@ -56,7 +56,8 @@ class Reporter:
         )
         if self.speaks:
             # A pipe has no width; 80 columns would cut the figures.
-            self.console.print(sources_table(data.sources), width=None if self.console.is_terminal else 140)
+            wide = self.console if self.console.is_terminal else Console(file=self.console.file, width=140)
+            wide.print(sources_table(data.sources))
         if learner.progress.step:
             self.say(f"going on from step {learner.progress.step}")
 
