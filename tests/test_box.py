@@ -1,6 +1,7 @@
 """The model in the box: found by name, used when none is named, its licence said."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -113,7 +114,22 @@ def test_info_of_an_exported_file_as_json(boxed, capsys):
     assert said["height"] == 64
 
 
+@pytest.mark.skipif("nano" not in box_models(), reason="this copy of leadline came without the model in the box")
+def test_the_model_in_the_box_is_small_says_its_licence_and_knows_near_from_far():
+    assert find_model().stat().st_size < 5_000_000
+    model = leadline.load(device="cpu", threads=1)
+    assert "AGPL-3.0" in model.card.licence
+    assert model.card.data["frames"] > 0
+    shared = os.environ.get("LEADLINE_SHARED")
+    photographs = sorted((Path(shared) / "photos").glob("*.png")) if shared else []
+    for path in photographs:
+        metres = model.predict(path).metres
+        assert 0.5 < np.median(metres) < 8
+        assert np.percentile(metres, 95) > 1.2 * np.percentile(metres, 5)
+
+
 def test_the_box_has_its_licence_and_card_beside_it():
     folder = Path(box.__file__).parent
+    assert "GNU AFFERO GENERAL PUBLIC LICENSE" in (folder / "LICENSE-AGPL-3.0").read_text(encoding="utf-8")
     assert "AGPL-3.0" in (folder / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert "src/leadline/box/nano.onnx" in (folder.parents[2] / "NOTICE").read_text(encoding="utf-8")
