@@ -6,8 +6,11 @@ import pytest
 
 from leadline.cli import main
 from leadline.data.sources.catalog import open_source
+from leadline.errors import ModelFileError, OutputError
 from leadline.labelling import cluster
 from leadline.labelling.labelled_scene import read_journal
+from leadline.labelling.photographs import Photograph
+from leadline.options import LabelOptions
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Ray's own
 
@@ -66,3 +69,34 @@ def test_a_killed_worker_costs_no_label_and_doubles_none(tmp_path, photographs, 
     named = [outcome.picture for outcome in read_journal(tmp_path / "cluster/photos/labels.jsonl")]
     assert sorted(named) == sorted(path.name for path in folder.iterdir())
     assert len(open_source(tmp_path / "cluster").frames) == PHOTOGRAPHS
+
+
+@pytest.fixture
+def done_there(tmp_path, monkeypatch, photographs):
+    """What the driver gets of a row that a process of the cluster did; no Ray is needed for that."""
+    monkeypatch.chdir(tmp_path)
+
+    def do(photo: Photograph, teacher: str):
+        options = LabelOptions((str(photo.path),), (teacher,), Path("out"))
+        row = {"index": 0, **cluster._as_row(photo)}
+        return cluster._from_row(cluster._label_row(row, options=options, camera=None, folder=str(tmp_path)))
+
+    return do
+
+
+def test_what_became_of_a_photograph_travels_in_a_row(tmp_path, photographs, done_there):
+    teacher = write_teacher(tmp_path)
+    outcome = done_there(Photograph(photographs(count=1) / "0000.jpg", "photos", "0000"), teacher)
+    assert (outcome.picture, outcome.frame, outcome.contradiction) == ("0000.jpg", "0000", pytest.approx(0, abs=0.1))
+    assert (tmp_path / "out/photos/depth/0000.png").exists()
+    (tmp_path / "broken.jpg").write_bytes(b"broken")
+    assert "broken.jpg" in done_there(Photograph(tmp_path / "broken.jpg", "photos", "broken"), teacher)
+
+
+def test_a_failure_on_the_cluster_keeps_its_kind(tmp_path, photographs, done_there):
+    photo = Photograph(photographs(count=1) / "0000.jpg", "photos", "0000")
+    with pytest.raises(ModelFileError, match="no such teacher file"):
+        done_there(photo, "missing.onnx")
+    (tmp_path / "out").write_text("a file where a folder should be")
+    with pytest.raises(OutputError, match="cannot be written"):
+        done_there(photo, write_teacher(tmp_path))

@@ -10,8 +10,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from leadline import errors
 from leadline.depth.camera import Camera
-from leadline.errors import UsageError
+from leadline.errors import LeadlineError, UsageError
 from leadline.labelling.labelled_scene import Outcome
 from leadline.labelling.labeller import Labeller
 from leadline.labelling.open_teacher import open_teacher
@@ -32,6 +33,7 @@ def label_on_cluster(
 
     Raises:
         UsageError: Ray is missing, or no cluster is at the address.
+        LeadlineError: what a process of the cluster could not go on from, such as a full disk.
     """
     try:
         import ray
@@ -57,12 +59,14 @@ def label_on_cluster(
 
 
 def _label_row(row: dict[str, Any], *, options: LabelOptions, camera: Camera | None, folder: str) -> dict[str, Any]:
-    photo = Photograph(path=Path(row["path"]), scene=row["scene"], name=row["name"])
     os.chdir(folder)  # a relative --out or --teacher means the same file on every machine
-    outcome = _labeller(options, camera)(photo)
-    if isinstance(outcome, str):
-        return {"index": row["index"], "unreadable": outcome, "outcome": ""}
-    return {"index": row["index"], "unreadable": "", "outcome": json.dumps(asdict(outcome))}
+    photo = Photograph(path=Path(row["path"]), scene=row["scene"], name=row["name"])
+    try:
+        outcome = _labeller(options, camera)(photo)
+    except LeadlineError as error:  # a full disk, a teacher's file that this machine lacks: Ray would lose its kind
+        return {"index": row["index"], "said": json.dumps({"failed": [type(error).__name__, str(error)]})}
+    said = {"unreadable": outcome} if isinstance(outcome, str) else {"done": asdict(outcome)}
+    return {"index": row["index"], "said": json.dumps(said)}
 
 
 @cache  # a process of the cluster does many tasks, and opens its teachers once
@@ -75,4 +79,9 @@ def _as_row(photo: Photograph) -> dict[str, str]:
 
 
 def _from_row(row: dict[str, Any]) -> Outcome | str:
-    return Outcome(**json.loads(row["outcome"])) if row["outcome"] else str(row["unreadable"])
+    said = json.loads(row["said"])
+    if "failed" in said:
+        kind, message = said["failed"]
+        failure: LeadlineError = getattr(errors, kind)(message)
+        raise failure
+    return Outcome(**said["done"]) if "done" in said else str(said["unreadable"])
