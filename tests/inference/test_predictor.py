@@ -328,6 +328,7 @@ def test_a_camera_of_twice_the_focal_length_sees_twice_as_far(focal_px, metres):
     np.testing.assert_allclose(found, metres, rtol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore::leadline.inference.predictor.UnusualShape")
 def test_a_portrait_fills_but_a_part_of_the_inputs_width():
     # 64 rows hold 90: the picture takes 46 of the input's 96 columns, and its focal length 46 / 65 of its pixels.
     found = walls(0.5).predict(photograph(90, 65), focal_px=65.0).metres
