@@ -114,7 +114,6 @@ def test_info_of_an_exported_file_as_json(boxed, capsys):
     assert said["height"] == 64
 
 
-@pytest.mark.skipif("nano" not in box_models(), reason="this copy of leadline came without the model in the box")
 def test_the_model_in_the_box_is_small_says_its_licence_and_knows_near_from_far():
     assert find_model().stat().st_size < 5_000_000
     model = leadline.load(device="cpu", threads=1)
