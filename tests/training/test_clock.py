@@ -16,9 +16,9 @@ def now(monkeypatch):
 def test_a_saving_is_due_when_its_time_is_over(now):
     clock = Clock()
     now.s += 60
-    assert not clock.saving_is_due(60)
+    assert not clock.saving_is_due(60.0)
     now.s += 1
-    assert clock.saving_is_due(60)
+    assert clock.saving_is_due(60.0)
 
 
 def test_a_slow_disk_is_asked_less_often(now):
@@ -26,9 +26,9 @@ def test_a_slow_disk_is_asked_less_often(now):
     with clock.saving():
         now.s += 30
     now.s += 599
-    assert not clock.saving_is_due(60)  # thirty seconds of writing may cost a twentieth of six hundred
+    assert not clock.saving_is_due(60.0)  # thirty seconds of writing may cost a twentieth of six hundred
     now.s += 2
-    assert clock.saving_is_due(60)
+    assert clock.saving_is_due(60.0)
 
 
 def test_zero_saves_after_every_step_whatever_it_costs(now):
@@ -36,4 +36,4 @@ def test_zero_saves_after_every_step_whatever_it_costs(now):
     with clock.saving():
         now.s += 30
     now.s += 0.01
-    assert clock.saving_is_due(0)
+    assert clock.saving_is_due(0.0)
