@@ -1,11 +1,11 @@
 """Trainings that are killed, stopped, repeated, shared among processes, or go wrong."""
 
 import io
-import os
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -34,6 +34,15 @@ def one_thread():
         patch.setenv("OMP_NUM_THREADS", "1")
         yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture
+def signals_reach_us() -> None:
+    """Python handles signals in the main thread alone, and a background job of a shell ignores Ctrl-C."""
+    if threading.current_thread() is not threading.main_thread():
+        pytest.skip("this test process does not run its tests in its main thread")
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        pytest.skip("this test process was started with Ctrl-C ignored")
 
 
 @pytest.fixture(scope="module")
@@ -125,13 +134,14 @@ def test_a_killed_run_ends_with_the_weights_of_one_that_was_not(frames, whole, t
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("step", [1, 2])  # in an epoch, and in its last step
+@pytest.mark.usefixtures("signals_reach_us")
 def test_a_signal_stops_after_the_step_and_resume_ends_with_the_same_weights(
     frames, whole, tmp_path, monkeypatch, number, step
 ):
     before = signal.getsignal(number)
     options = recipe(frames, tmp_path / "stopped", run={"save_every_s": 1e6})
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "take_step", interrupted_at(step, lambda: os.kill(os.getpid(), number)))
+        patch.setattr(loop, "take_step", interrupted_at(step, lambda: signal.raise_signal(number)))
         with pytest.raises(
             TrainingInterrupted, match=f"step {step + 1} of 6 and saved; go on with.*--resume"
         ) as stopped:
@@ -144,6 +154,7 @@ def test_a_signal_stops_after_the_step_and_resume_ends_with_the_same_weights(
 
 
 @pytest.mark.parametrize("reading", ["memory", "stream"])
+@pytest.mark.usefixtures("signals_reach_us")
 def test_however_frames_are_read_a_run_stopped_within_an_epoch_ends_with_the_same_weights(
     frames, tmp_path, monkeypatch, reading
 ):
@@ -151,18 +162,19 @@ def test_however_frames_are_read_a_run_stopped_within_an_epoch_ends_with_the_sam
     whole, _ = trained(recipe(frames, tmp_path / "whole", data=data))
     options = recipe(frames, tmp_path / "stopped", data=data, run={"save_every_s": 1e6})
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "take_step", interrupted_at(1, lambda: os.kill(os.getpid(), signal.SIGTERM)))
+        patch.setattr(loop, "take_step", interrupted_at(1, lambda: signal.raise_signal(signal.SIGTERM)))
         with pytest.raises(TrainingInterrupted, match="step 2 of 6"):
             trained(options)
     trained(replace(options, out=None, resume=options.out))
     assert_same_run(options.out, whole)
 
 
+@pytest.mark.usefixtures("signals_reach_us")
 def test_ctrl_c_before_the_first_step_interrupts_at_once(frames, tmp_path, monkeypatch):
     load = loop.load_training_data
 
     def interrupted(*arguments):
-        os.kill(os.getpid(), signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
         return load(*arguments)
 
     monkeypatch.setattr(loop, "load_training_data", interrupted)
@@ -179,9 +191,10 @@ def test_what_could_not_begin_leaves_no_folder_in_the_way(frames, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.usefixtures("signals_reach_us")
 def test_a_second_ctrl_c_interrupts_at_once(frames, tmp_path, monkeypatch):
     def twice():
-        signal.raise_signal(signal.SIGINT)  # os.kill may reach another thread, and this one only after the test
+        signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(loop, "take_step", interrupted_at(1, twice))
@@ -267,7 +280,7 @@ def test_a_mixed_and_averaged_training_goes_on_to_the_same_weights(frames, tmp_p
     assert said.count("2 (50%)") == 2
     options = recipe(frames, tmp_path / "stopped", **mixed)
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "take_step", interrupted_at(4, lambda: os.kill(os.getpid(), signal.SIGTERM)))
+        patch.setattr(loop, "take_step", interrupted_at(4, lambda: signal.raise_signal(signal.SIGTERM)))
         with pytest.raises(TrainingInterrupted):
             trained(options)
     moved = (replace(mixed["data"]["more"][0], root=labelled.rename(tmp_path / "moved")),)
