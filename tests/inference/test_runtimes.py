@@ -1,6 +1,7 @@
 """Every runtime keeps the contract: the same metres, the same card, errors for people."""
 
 import re
+import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -132,6 +133,20 @@ def test_an_unknown_backend_is_answered_with_the_nearest(folder):
 def test_no_threads_are_refused(folder):
     with pytest.raises(UsageError, match="threads must be at least 1, got 0"):
         load(folder / "model.onnx", threads=0)
+
+
+def test_a_signal_after_two_openvino_models_came_and_went_is_handled(folder):
+    # Two cores would leave the thread with a stack for signals that was freed: a segmentation fault (exit code -11).
+    program = (
+        "import gc, pathlib, signal, sys; from leadline.inference.runtimes.catalog import open_model\n"
+        "path = pathlib.Path(sys.argv[1])\n"
+        "models = [open_model(path, device='cpu', backend='openvino') for _ in range(2)]\n"
+        "while models: models.pop(0); gc.collect()\n"
+        "signal.signal(signal.SIGTERM, lambda *_: print('handled'))\n"
+        "signal.raise_signal(signal.SIGTERM)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, folder / "model.onnx"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "handled\n"), done.stderr
 
 
 def test_openvino_has_no_cuda(folder):

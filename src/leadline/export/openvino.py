@@ -4,6 +4,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from leadline.export.onnx import write_onnx
+from leadline.inference.runtimes.openvino import openvino_core
 from leadline.model_card import ModelCard
 from leadline.networks.depth_net import DepthNet
 
@@ -15,5 +16,5 @@ def write_openvino(net: DepthNet, card: ModelCard, path: Path, *, half: bool, dy
     with TemporaryDirectory() as folder:
         by_way_of = Path(folder) / "model.onnx"
         write_onnx(net, card, by_way_of, half=False, dynamic=dynamic)
-        model = openvino.Core().read_model(by_way_of)  # what ONNX says about itself becomes its rt_info
+        model = openvino_core().read_model(by_way_of)  # what ONNX says about itself becomes its rt_info
     openvino.save_model(model, path, compress_to_fp16=half)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +15,29 @@ from leadline.inference.runtimes.contract import Opened, one_by_one
 from leadline.model_card import METADATA_KEY
 from leadline.parallel import cores
 
+if TYPE_CHECKING:
+    import openvino
+
+
+def openvino_core() -> openvino.Core:
+    """The one core of this process, which is never freed.
+
+    Its processor plugin gives the thread that loads it a stack for signal handlers, and takes the memory away when the
+    core goes. With a second core, or in another thread, the system is left with a stack that is no more, and the next
+    signal (Ctrl-C, SIGTERM) is a segmentation fault: seen with OpenVINO 2026.
+    """
+    import openvino
+
+    return _made_once(openvino.Core)
+
+
+@functools.cache
+def _made_once(make: type[openvino.Core]) -> openvino.Core:
+    return make()
+
 
 def open_openvino(path: Path, *, device: str, threads: int | None) -> Opened:
     """An `.onnx` file, or OpenVINO's own `.xml` with its `.bin`, in OpenVINO on the CPU, in float32."""
-    import openvino
-
     if device == "cuda":
         raise UsageError("device cuda: OpenVINO runs on the CPU here; use --backend onnxruntime for CUDA")
     # float32 is said, because OpenVINO would take bfloat16 where the hardware has it: other metres on other machines.
@@ -25,8 +45,8 @@ def open_openvino(path: Path, *, device: str, threads: int | None) -> Opened:
     if threads is not None:  # a stream runs one prediction; as many of them as find cores run side by side
         streams = max(1, cores() // threads)
         settings |= {"NUM_STREAMS": streams, "INFERENCE_NUM_THREADS": threads * streams}
+    core = openvino_core()
     try:
-        core = openvino.Core()
         model = core.read_model(path)
         compiled = core.compile_model(model, "CPU", settings)
     except Exception as error:  # RuntimeError, and whatever its readers raise on broken bytes
