@@ -9,7 +9,18 @@ import numpy as np
 import pytest
 import torch
 
-from leadline.data.augment import augment_bytes, crop_and_rescale, draw_byte_changes, erase_rectangles, jitter_colors
+from leadline.data.augment import (
+    Drawn,
+    add_noise,
+    augment_bytes,
+    blur,
+    crop_and_rescale,
+    draw_byte_changes,
+    erase_rectangles,
+    floats_from_bytes,
+    jitter_colors,
+    tone_curves,
+)
 from leadline.data.depth_code import DepthCode
 from leadline.data.loader import Batches
 from leadline.data.order import shuffled_order, streamed_order
@@ -173,17 +184,80 @@ def test_without_augmentation_nothing_changes(store):
     np.testing.assert_allclose(batch.depth_m[:, 0].numpy(), store.code.metres(levels), rtol=1e-6)
 
 
-def test_jitter_stays_in_range_and_within_its_strength():
+def test_a_tone_curve_bends_and_brightens_within_its_strength():
+    curves = tone_curves(drawn(300), 0.4)
+    assert (np.diff(curves) >= 0).all()
+    assert (curves[:, 0] == 0).all()
+    brightness = curves[:, 255]
+    assert 0.6 <= brightness.min() < 0.63
+    assert 1.37 < brightness.max() <= 1.4
+    powers = np.log(curves[:, 128] / brightness) / np.log(128 / 255)
+    assert 1 / 1.4 <= powers.min() < 0.73
+    assert 1.37 < powers.max() <= 1.4001
+
+
+def test_bytes_become_what_the_curve_of_their_frame_says():
+    color, _ = pictures(5)
+    curves = tone_curves(drawn(5), 0.3)
+    image = torch.empty(color.shape)
+    floats_from_bytes(color, image, curves)
+    for at, frame in enumerate(color.numpy()):
+        np.testing.assert_array_equal(image[at].numpy(), curves[at][frame])
+
+
+def test_jitter_is_contrast_about_the_mean_and_saturation_about_grey():
     image = torch.rand(200, 3, 8, 8) * 0.5 + 0.2
     before = image.clone()
     jitter_colors(image, drawn(200), 0.0)
     torch.testing.assert_close(image, before)
     jitter_colors(image, drawn(200), 0.4)
-    assert image.min() >= 0
-    assert image.max() <= 1
-    brighter = image.mean(dim=(1, 2, 3)) / before.mean(dim=(1, 2, 3))
-    assert 0.55 < brighter.min() < 0.7
-    assert 1.3 < brighter.max() < 1.45
+
+    def grey(rgb):
+        return (rgb * torch.tensor([0.299, 0.587, 0.114])[:, None, None]).sum(dim=1, keepdim=True)
+
+    contrast, saturation = (
+        (1 + 0.4 * (2 * torch.from_numpy(drawn(200)(number)).float() - 1))[:, None, None, None]
+        for number in (Drawn.CONTRAST, Drawn.SATURATION)
+    )
+    mean = grey(before).mean(dim=(2, 3), keepdim=True)
+    expected = contrast * (before - mean) + mean
+    expected = saturation * (expected - grey(expected)) + grey(expected)
+    torch.testing.assert_close(image, expected.clamp(0, 1))
+
+
+def test_blur_is_the_mean_of_the_pixels_around():
+    image = torch.rand(100, 3, 9, 11)
+    before = image.clone()
+    blur(image, drawn(100), 0.5)
+    changed = [at for at in range(100) if not torch.equal(image[at], before[at])]
+    assert 30 < len(changed) < 70
+    sizes = {3: 0, 5: 0}
+    for at in changed:
+        means = {
+            size: torch.nn.functional.avg_pool2d(before[at], size, 1, size // 2, count_include_pad=False)
+            for size in sizes
+        }
+        fits = [size for size, mean in means.items() if torch.allclose(image[at], mean, atol=1e-6)]
+        assert len(fits) == 1
+        sizes[fits[0]] += 1
+    assert min(sizes.values()) > 10
+
+
+def test_blur_of_a_picture_smaller_than_its_reach_is_its_mean():
+    image = torch.rand(20, 3, 1, 2)
+    expected = image.mean(dim=3, keepdim=True).expand_as(image).clone()
+    blur(image, drawn(20), 1.0)
+    torch.testing.assert_close(image, expected)
+
+
+def test_noise_is_as_strong_as_drawn_and_stays_in_range():
+    image = torch.full((50, 3, 40, 40), 0.5)
+    add_noise(image, drawn(50), 0.1)
+    expected = 0.1 * torch.from_numpy(drawn(50)(Drawn.NOISE_STRENGTH)).float()
+    torch.testing.assert_close(image.std(dim=(1, 2, 3)), expected, rtol=0.08, atol=1e-4)
+    bright = torch.full((50, 3, 40, 40), 0.99)
+    add_noise(bright, drawn(50), 0.1)
+    assert bright.max() == 1
 
 
 def test_a_crop_shows_what_a_camera_nearer_by_would_see():

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 import torch
@@ -12,9 +12,15 @@ from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from leadline.data.augment import ByteChanges, augment_bytes, augment_floats, draw_byte_changes
+from leadline.data.augment import (
+    ByteChanges,
+    augment_bytes,
+    augment_floats,
+    draw_byte_changes,
+    floats_from_bytes,
+)
 from leadline.data.host_memory import HostMemory
-from leadline.data.mixture import Feed, Group, Indices, epoch_groups, epoch_sizes, feed_seed
+from leadline.data.mixture import Feed, Group, Indices, epoch_groups, epoch_sizes, feed_seeds
 from leadline.data.randomness import uniform
 from leadline.data.store import Store
 from leadline.depth.camera import Camera
@@ -81,7 +87,7 @@ class Batches:
     canonical_focal: float | None = None
     _memory: HostMemory = field(default_factory=HostMemory, repr=False, compare=False)
 
-    @property
+    @cached_property
     def feeds(self) -> list[Feed]:
         """Where the frames come from: the store, and then those of `more`."""
         return [Feed(self.store, self.indices, balance=self.balance, buffer_frames=self.buffer_frames), *self.more]
@@ -97,8 +103,10 @@ class Batches:
 
         def augmented(at: int) -> Batch:
             self._read_ahead(groups, at)
-            draw = partial(_draw, groups[at], self.seed)
-            batch = self._batch(groups[at], draw_byte_changes(draw, options))
+            group = groups[at]
+            seeds = feed_seeds(self.seed, group.feeds)
+            draw = partial(_draw, group, seeds)
+            batch = self._batch(group, draw_byte_changes(draw, options))
             augment_floats(batch.image, batch.depth_m, draw, options)
             return batch
 
@@ -127,7 +135,7 @@ class Batches:
         color, levels = self._bytes(group)
         if changes is not None:
             augment_bytes(color, levels.view(torch.int16), changes)  # few operations know uint16
-        self._to_floats(color, image)
+        floats_from_bytes(color, image, None if changes is None else changes.curves)
         self._to_metres(levels, depth_m[:, 0])
         stored = [self.feeds[feed].store.frames[frame] for feed, frame in zip(group.feeds, group.frames, strict=True)]
         weight = self._numbers(
@@ -174,12 +182,6 @@ class Batches:
             return self._memory.empty(tuple(shape), torch.float32)
         return torch.empty(shape, device=self.device)
 
-    def _to_floats(self, color: Tensor, image: Tensor) -> None:
-        if self.device.type == "cpu":
-            np.divide(color.numpy(), np.float32(255), out=image.numpy())  # one pass over the memory; torch needs two
-        else:
-            image.copy_(color).div_(255)
-
     def _to_metres(self, levels: Tensor, depth_m: Tensor) -> None:
         code = self.store.code
         if code.step_m > 0:
@@ -210,6 +212,5 @@ def _first_visit(frames: Indices) -> Group:
     return Group(np.zeros_like(frames), frames, np.zeros_like(frames))
 
 
-def _draw(group: Group, seed: int, drawn: int) -> NDArray[np.float64]:
-    seeds = np.array([feed_seed(seed, feed) for feed in group.feeds.tolist()], np.uint64)
+def _draw(group: Group, seeds: NDArray[np.uint64], drawn: int) -> NDArray[np.float64]:
     return uniform(group.frames, seed=seeds, visits=group.visits, draw=drawn)

@@ -83,9 +83,9 @@ class Group:
         return Group(feeds, frames, visits)
 
 
-def feed_seed(seed: int, feed: int) -> int:
-    """The seed of a feed; the first one's is that of the run."""
-    return seed + (feed << 40)
+def feed_seeds(seed: int, feeds: Indices) -> NDArray[np.uint64]:
+    """The seed of each feed, by its number; the first one's is that of the run."""
+    return (seed + (feeds << 40)).astype(np.uint64)
 
 
 def frames_of_each(feeds: Sequence[Feed], *, batch_size: int) -> list[int]:
@@ -113,10 +113,11 @@ def epoch_groups(
 ) -> list[Group]:
     """The batches of an epoch, over all processes; a function of (seed, epoch)."""
     sizes = epoch_sizes(feeds, batch_size=batch_size, epoch_frames=epoch_frames)
+    seeds = feed_seeds(seed, np.arange(len(feeds)))
     drawn = []
     for number, feed in enumerate(feeds):
         total = int(sizes[:, number].sum())
-        frames, visits = feed.drawn(epoch * total + np.arange(total), seed=feed_seed(seed, number))
+        frames, visits = feed.drawn(epoch * total + np.arange(total), seed=int(seeds[number]))
         cuts = np.cumsum(sizes[:-1, number])
         drawn.append(list(zip(np.split(frames, cuts), np.split(visits, cuts), strict=True)))
     return [
