@@ -14,6 +14,8 @@ from leadline.errors import ModelFileError
 
 FORMAT_VERSION = 1
 METADATA_KEY = "leadline"
+USUAL_FOCAL = 0.82
+"""Focal length of Kinect, Xtion and their like, as a share of the picture's width: 63 degrees."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +72,24 @@ class ModelCard:
         """
         if focal_px is None or self.canonical_focal is None:
             return 1.0
+        return focal_px / self.focal_px(height=height, width=width)
+
+    def focal_px(self, *, height: int, width: int) -> float:
+        """Focal length that a picture of unknown camera is taken to have: that of the training camera.
+
+        Of a model that was taught without regard to cameras: that of the sensors which record most RGB-D frames.
+
+        Args:
+            height: of the picture, in pixels.
+            width: of the picture, in pixels.
+
+        Example:
+            >>> card = ModelCard("yolov8n", "log", 0.1, 10.0, height=240, width=320, fit="letterbox")
+            >>> card.focal_px(height=480, width=640)
+            524.8
+        """
         place = self.framing.placement(height=height, width=width)
-        return focal_px * place.width / width / self.width / self.canonical_focal
+        return (self.canonical_focal or USUAL_FOCAL) * self.width * width / place.width
 
     def describe(self) -> str:
         """What a person wants to know of it, in lines: range, input, licence, data, scores."""

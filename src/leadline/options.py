@@ -351,11 +351,15 @@ class PredictOptions:
     out: Path = Path("depth")
     """Folder for the results."""
     save: str = "depth16,color"
-    """What to write: depth16 (16-bit PNG, millimetres), npy (metres), color (with a legend), side (beside the photo).
-    """
+    """What to write: depth16 (16-bit PNG, millimetres), npy (metres), color (with a legend), side (beside the photo),
+    ply (coloured points), glb (a coloured mesh)."""
     focal_px: float | None = None
-    """Focal length of the photographs in pixels, for a model taught with a known camera; by their EXIF when not given.
-    """
+    """Focal length of the photographs in pixels, for points, meshes and models taught with a known camera; by their
+    EXIF when not given, else that of the training camera."""
+    intrinsics: str | None = None
+    """FX,FY,CX,CY in pixels: the whole camera, where more than its focal length is known."""
+    voxel_m: Annotated[float, arg(aliases=["--voxel"])] = 0.0
+    """For points and meshes: keep one point in each cube of this side, in metres; 0 keeps all."""
     device: str = "auto"
     """auto, cpu or cuda."""
     backend: str = "auto"
@@ -369,6 +373,23 @@ class PredictOptions:
         _require(bool(self.inputs), "inputs", "at least one photograph, folder or pattern", "none")
         _require(self.workers is None or self.workers >= 1, "workers", "at least 1", self.workers)
         _require(self.focal_px is None or 0 < self.focal_px < math.inf, "focal_px", "positive", self.focal_px)
+        _require(self.focal_px is None or self.intrinsics is None, "focal_px", "left out beside intrinsics", "both")
+        _require(0 <= self.voxel_m < math.inf, "voxel_m", "at least 0", self.voxel_m)
+
+
+def read_intrinsics(text: str) -> tuple[float, float, float, float]:
+    """Focal lengths and centre of a camera, in pixels, of a text like 525,525,319.5,239.5.
+
+    Raises:
+        UsageError: not four numbers, or focal lengths that are not positive.
+    """
+    try:
+        fx_px, fy_px, cx_px, cy_px = (float(word) for word in text.split(","))
+    except ValueError:
+        fx_px = fy_px = cx_px = cy_px = math.nan
+    if not (0 < fx_px < math.inf and 0 < fy_px < math.inf and math.isfinite(cx_px) and math.isfinite(cy_px)):
+        raise UsageError(f"--intrinsics are FX,FY,CX,CY in pixels, such as 525,525,319.5,239.5, got {text!r}")
+    return fx_px, fy_px, cx_px, cy_px
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from leadline.depth.camera import Camera
 from leadline.depth.depth_map import SAVE_KINDS, SAVE_SUFFIXES, DepthMap
 from leadline.depth.files import read_depth
 from leadline.errors import OutputError, UsageError
@@ -81,7 +82,8 @@ def test_the_suffix_chooses_metres_or_millimetres(tmp_path):
 @pytest.mark.parametrize("kind", SAVE_KINDS)
 def test_every_kind_is_written_under_its_suffix(tmp_path, kind):
     path = tmp_path / f"a{SAVE_SUFFIXES[kind]}"
-    DepthMap(METRES, image=IMAGE).save(path, kind=kind)
+    camera = Camera.centred(focal_px=70.0, width=80, height=60)
+    DepthMap(METRES, image=IMAGE, camera=camera).save(path, kind=kind)
     assert path.stat().st_size > 0
 
 
@@ -94,9 +96,11 @@ def test_pictures_for_people_are_what_color_and_side_by_side_say(tmp_path):
             np.testing.assert_array_equal(np.asarray(picture), expected)
 
 
-@pytest.mark.parametrize(("name", "kind"), [("a.png", "npy"), ("a.npy", "depth16"), ("a.jpg", None), ("a", None)])
+@pytest.mark.parametrize(
+    ("name", "kind"), [("a.png", "npy"), ("a.npy", "depth16"), ("a.png", "ply"), ("a.jpg", None), ("a", None)]
+)
 def test_a_suffix_that_does_not_fit_is_refused(tmp_path, name, kind):
-    with pytest.raises(UsageError, match=r"is written as \.(npy|png)"):
+    with pytest.raises(UsageError, match=r"is written as \.(npy|png|ply)"):
         DepthMap(METRES).save(tmp_path / name, kind=kind)
     assert list(tmp_path.iterdir()) == []
 

@@ -3,10 +3,12 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+from plyfile import PlyData
 
 from leadline.depth.files import read_depth
 from leadline.errors import InputError, OutputError, PartialFailure, RecipeError, UsageError
@@ -43,9 +45,11 @@ def names(paths: list[Path], root: Path) -> list[str]:
     return [path.relative_to(root).as_posix() for path in paths]
 
 
-def options(tmp_path: Path, *inputs: object, save: str = "depth16,color", workers: int = 2) -> PredictOptions:
+def options(
+    tmp_path: Path, *inputs: object, save: str = "depth16,color", workers: int = 2, **more: Any
+) -> PredictOptions:
     return PredictOptions(
-        tuple(map(str, inputs)), model=Path("model.onnx"), out=tmp_path / "out", save=save, workers=workers
+        tuple(map(str, inputs)), model=Path("model.onnx"), out=tmp_path / "out", save=save, workers=workers, **more
     )
 
 
@@ -156,8 +160,72 @@ def test_a_wrong_word_for_saving_is_refused_before_anything_runs(tmp_path):
 
 
 def test_nothing_to_save_is_refused():
-    with pytest.raises(UsageError, match="at least one of depth16, npy, color, side"):
+    with pytest.raises(UsageError, match="at least one of depth16, npy, color, side, ply, glb"):
         save_kinds(" , ")
+
+
+# --- Points and meshes ---
+
+
+def test_points_and_meshes_are_written_and_the_supposed_camera_is_said(tmp_path, capsys):
+    predict_command(options(tmp_path, photo(tmp_path / "room.jpg"), save="ply,glb"))
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["room_glb.glb", "room_ply.ply"]
+    assert "focal lengths: 1 unknown; an unknown one is taken to be that of the training camera, 0.82 of the width" in (
+        " ".join(capsys.readouterr().err.split())
+    )
+
+
+def ply_points(path: Path) -> np.ndarray:
+    vertices = PlyData.read(path)["vertex"]
+    return np.stack([vertices[axis] for axis in "xyz"], axis=1)
+
+
+def test_the_camera_that_is_given_places_the_points(tmp_path):
+    path = photo(tmp_path / "room.jpg")
+    predict_command(options(tmp_path, path, save="ply", intrinsics="100,50,20,30"))
+    x, y, z = ply_points(tmp_path / "out" / "room_ply.ply").T
+    columns, rows = x / z * 100 + 20, y / z * 50 + 30
+    # Each lies on a ray of a pixel, from the first row to the last.
+    np.testing.assert_allclose(columns, np.round(columns), atol=1e-3)
+    np.testing.assert_allclose(rows, np.round(rows), atol=1e-3)
+    assert (round(rows.min()), round(rows.max()), round(columns.max())) == (0, 79, 119)
+
+
+def test_voxels_thin_the_points(tmp_path):
+    path = photo(tmp_path / "room.jpg")
+    predict_command(options(tmp_path, path, save="ply", focal_px=100.0))
+    many = len(ply_points(tmp_path / "out" / "room_ply.ply"))
+    predict_command(options(tmp_path, path, save="ply", focal_px=100.0, voxel_m=0.5))
+    few = ply_points(tmp_path / "out" / "room_ply.ply")
+    assert len(few) == len(np.unique(np.floor(few / 0.5), axis=0))
+    assert len(few) < many / 5
+
+
+@pytest.mark.parametrize("given", [{"focal_px": 100.0}, {"intrinsics": "100,100,60,40"}])
+def test_a_camera_that_nothing_has_a_use_for_is_refused(tmp_path, given):
+    with pytest.raises(UsageError, match="--save ply,glb would"):
+        predict_command(options(tmp_path, photo(tmp_path / "a.jpg"), save="npy", **given))
+
+
+@pytest.mark.parametrize(
+    "text", ["525", "525,525,320", "525,525,a,240", "0,525,320,240", "525,-1,320,240", "nan,1,1,1"]
+)
+def test_intrinsics_that_cannot_be_read_are_refused_before_anything_runs(tmp_path, text):
+    with pytest.raises(UsageError, match=r"--intrinsics are FX,FY,CX,CY in pixels, such as 525,525,319\.5,239\.5, got"):
+        predict_command(options(tmp_path, photo(tmp_path / "a.jpg"), save="ply", intrinsics=text))
+
+
+def test_intrinsics_of_another_size_skip_the_picture(tmp_path, capsys):
+    small, large = photo(tmp_path / "small.jpg"), photo(tmp_path / "large.jpg", size=(640, 480))
+    with pytest.raises(PartialFailure):
+        predict_command(options(tmp_path, small, large, save="ply", intrinsics="525,525,319.5,239.5"))
+    assert "outside this picture of 120x80; are they those of another size?" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["large_ply.ply"]
+
+
+def test_a_focal_length_beside_intrinsics_is_refused():
+    with pytest.raises(RecipeError, match="focal_px must be left out beside intrinsics"):
+        PredictOptions(("a.jpg",), focal_px=500.0, intrinsics="525,525,319.5,239.5")
 
 
 # --- Many pictures ---

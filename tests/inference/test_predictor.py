@@ -17,6 +17,7 @@ import pytest
 import torch
 from PIL import ExifTags, Image
 
+from leadline.depth.camera import Camera
 from leadline.errors import InputError, ModelFileError, UsageError
 from leadline.export.export import export
 from leadline.inference import predictor as predictor_module
@@ -343,8 +344,27 @@ def test_a_photograph_says_its_focal_length_in_its_exif(tmp_path):
     assert walls(0.5).known_focal_px(tmp_path / "photo.jpg") == pytest.approx(focal_px)
     found = walls(0.5).predict(tmp_path / "photo.jpg").metres
     np.testing.assert_allclose(found, walls(0.5).predict(photograph(90, 120), focal_px=focal_px).metres, rtol=1e-6)
-    assert walls(None).known_focal_px(tmp_path / "photo.jpg") is None
     assert (walls(None).predict(tmp_path / "photo.jpg", focal_px=500.0).metres == 2.0).all()
+
+
+def test_the_camera_of_a_prediction_is_the_given_one_or_the_exifs_or_the_trainings(tmp_path):
+    exif = Image.Exif()
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.FocalLengthIn35mmFilm] = 43
+    Image.fromarray(photograph(90, 120)).save(tmp_path / "photo.jpg", exif=exif)
+    predictor = walls(None)
+    given = predictor.predict(tmp_path / "photo.jpg", focal_px=500.0).camera
+    assert given == Camera(500.0, 500.0, 59.5, 44.5, width=120, height=90)
+    by_exif = predictor.predict(tmp_path / "photo.jpg").camera
+    assert by_exif is not None
+    assert by_exif.fx_px == pytest.approx(43 * 150 / math.hypot(36, 24))
+    unknown = predictor.predict(photograph(90, 120)).camera
+    assert unknown is not None
+    # The letterbox makes it fill 85 of the input's 96 columns; its focal length is 0.82 of them.
+    assert unknown.fx_px == pytest.approx(0.82 * 96 * 120 / 85)
+    taught = walls(0.5).predict(photograph(80, 120))
+    assert taught.camera is not None
+    assert taught.camera.fx_px == pytest.approx(60)
+    assert (taught.metres == 2.0).all()
 
 
 @pytest.mark.parametrize("focal_px", [0.0, -1.0, float("nan")])

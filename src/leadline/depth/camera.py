@@ -28,6 +28,16 @@ class Camera:
         if not (self.fx_px > 0 and self.fy_px > 0 and self.width > 0 and self.height > 0):
             raise ValueError(f"focal lengths and sizes must be positive, got {self}")
 
+    @classmethod
+    def centred(cls, *, focal_px: float, width: int, height: int) -> Camera:
+        """A camera of which only the focal length is known: square pixels, its axis through the picture's centre.
+
+        Example:
+            >>> Camera.centred(focal_px=320.0, width=640, height=480)
+            Camera(fx_px=320.0, fy_px=320.0, cx_px=319.5, cy_px=239.5, width=640, height=480)
+        """
+        return cls(focal_px, focal_px, (width - 1) / 2, (height - 1) / 2, width, height)
+
     @property
     def fov_deg(self) -> float:
         """Horizontal field of view in degrees."""

@@ -8,15 +8,33 @@ from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
+from leadline.depth.camera import Camera
 from leadline.depth.colors import colorize, depth_range_m, legend
 from leadline.depth.files import write_depth16, write_npy
+from leadline.depth.floor import Floor, find_floor
+from leadline.depth.framing import under_centres
 from leadline.depth.images import write_image
+from leadline.depth.points import Surface, back_project, surface, surface_normals, thinned
+from leadline.depth.surface_files import write_glb, write_ply
 from leadline.errors import UsageError
 
-SaveKind = Literal["depth16", "npy", "color", "side"]
+SaveKind = Literal["depth16", "npy", "color", "side", "ply", "glb"]
 SAVE_KINDS: tuple[SaveKind, ...] = get_args(SaveKind)
-SAVE_SUFFIXES: dict[SaveKind, str] = {"depth16": ".png", "npy": ".npy", "color": ".png", "side": ".png"}
+SAVE_SUFFIXES: dict[SaveKind, str] = {
+    "depth16": ".png",
+    "npy": ".npy",
+    "color": ".png",
+    "side": ".png",
+    "ply": ".ply",
+    "glb": ".glb",
+}
+IN_SPACE: tuple[SaveKind, ...] = ("ply", "glb")
+"""The kinds that need the camera, and trimesh."""
+LARGEST_SURFACE_PX = 640
+"""Points and meshes of larger maps are made of a grid of this many pixels on the longer side: four times the network's
+own resolution, so that nothing is lost, and a photograph of 12 megapixels gives a mesh that can be opened."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +44,8 @@ class DepthMap:
     Args:
         metres: (H, W) float32, distance along the camera's axis; NaN where unknown.
         image: (H, W, 3) uint8 RGB, the photograph, when it is at hand.
+        camera: that took it, of H x W pixels; a predictor gives the one it was told, or read in the EXIF, or else
+            supposes that of the training.
 
     Raises:
         ValueError: another shape or type.
@@ -38,9 +58,10 @@ class DepthMap:
 
     metres: NDArray[np.float32]
     image: NDArray[np.uint8] | None = None
+    camera: Camera | None = None
 
     def __post_init__(self) -> None:
-        metres, image = self.metres, self.image
+        metres, image, camera = self.metres, self.image, self.camera
         if not (isinstance(metres, np.ndarray) and metres.ndim == 2 and metres.dtype == np.float32):
             got = f"{metres.shape} {metres.dtype}" if isinstance(metres, np.ndarray) else type(metres).__name__
             raise ValueError(f"depth must be (H, W) float32 in metres, got {got}; did you pass the image?")
@@ -48,6 +69,71 @@ class DepthMap:
             raise ValueError(
                 f"the image must be {(*metres.shape, 3)} uint8 like its depth, got {image.shape} {image.dtype}"
             )
+        if camera is not None and (camera.height, camera.width) != metres.shape:
+            raise ValueError(
+                f"the camera must be of {metres.shape[1]}x{metres.shape[0]} pixels like its depth, got {camera.width}x"
+                f"{camera.height}; Camera.scaled_to gives it for another size"
+            )
+
+    def points(self, camera: Camera | None = None) -> NDArray[np.float32]:
+        """The point in space that each pixel sees, in the camera's axes: x to the right, y down, z forward.
+
+        Args:
+            camera: the map's own when None.
+
+        Returns:
+            (H, W, 3) float32 metres, NaN where the depth is unknown.
+
+        Raises:
+            UsageError: no camera is known, or it is of another size.
+        """
+        return back_project(self.metres, self._known_camera(camera))
+
+    def normals(self, camera: Camera | None = None) -> NDArray[np.float32]:
+        """Which way the surface at each pixel faces, over neighbours that lie a network's pixel away.
+
+        Args:
+            camera: the map's own when None.
+
+        Returns:
+            (H, W, 3) float32 of length 1, towards the camera; NaN where unknown and along the border.
+
+        Raises:
+            UsageError: no camera is known, or it is of another size.
+        """
+        reach_px = max(1, max(self.metres.shape) // _NETWORK_PX)
+        return surface_normals(self.points(camera), reach_px=reach_px)
+
+    def floor(self, camera: Camera | None = None) -> Floor | None:
+        """The floor and the camera's height above it, or None where no large plane faces up.
+
+        Args:
+            camera: the map's own when None; held upright within 50 degrees.
+
+        Raises:
+            UsageError: no camera is known, or it is of another size.
+        """
+        return find_floor(self.points(camera), self.normals(camera))
+
+    def surface(self, camera: Camera | None = None, *, voxel_m: float = 0.0) -> Surface:
+        """Coloured points and triangles, without the pixels that fly between near and far.
+
+        Args:
+            camera: the map's own when None.
+            voxel_m: one point for each cube of this side; 0: one for each pixel, of at most LARGEST_SURFACE_PX.
+
+        Raises:
+            UsageError: no camera is known, or it is of another size.
+        """
+        camera = self._known_camera(camera)
+        scale = min(1.0, LARGEST_SURFACE_PX / max(self.metres.shape))
+        height, width = (max(1, round(size * scale)) for size in self.metres.shape)
+        depth_m = under_centres(self.metres, height=height, width=width)
+        image = self.image if self.image is not None else self._colors()
+        camera = camera.placed(width=width, height=height, left=0, top=0, inner_width=width, inner_height=height)
+        colors = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
+        whole = surface(back_project(depth_m, camera), colors)
+        return thinned(whole, voxel_m=voxel_m) if voxel_m else whole
 
     def color(self, *, near_m: float | None = None, far_m: float | None = None) -> NDArray[np.uint8]:
         """Depth as colours, near red and far blue, with a legend in metres below.
@@ -80,25 +166,50 @@ class DepthMap:
         below = np.full((colors.shape[0] - self.image.shape[0], self.image.shape[1], 3), 255, np.uint8)
         return np.concatenate([np.concatenate([self.image, below]), colors], axis=1)
 
-    def save(self, path: Path | str, *, kind: SaveKind | None = None) -> None:
+    def save(self, path: Path | str, *, kind: SaveKind | None = None, voxel_m: float = 0.0) -> None:
         """Write the map, atomically.
 
         Args:
-            path: the file. `.npy` holds float32 metres, `.png` 16-bit millimetres unless `kind` says otherwise.
-            kind: "depth16", "npy", "color" or "side"; by the suffix when None.
+            path: the file. `.npy` holds float32 metres, `.png` 16-bit millimetres unless `kind` says otherwise, `.ply`
+                coloured points and `.glb` a coloured mesh.
+            kind: "depth16", "npy", "color", "side", "ply" or "glb"; by the suffix when None.
+            voxel_m: for points and meshes, as in `surface`.
 
         Raises:
-            UsageError: a suffix that does not fit the kind.
+            UsageError: a suffix that does not fit the kind; points without a camera, or without trimesh.
             OutputError: no space or no permission.
         """
         path = Path(path)
         if kind is None:
-            kind = "npy" if path.suffix.lower() == ".npy" else "depth16"
-        if path.suffix.lower() != SAVE_SUFFIXES[kind] and kind in ("depth16", "npy"):
+            kind = _KIND_BY_SUFFIX.get(path.suffix.lower(), "depth16")
+        if path.suffix.lower() != SAVE_SUFFIXES[kind] and kind not in ("color", "side"):
             raise UsageError(f"{path}: {kind} is written as {SAVE_SUFFIXES[kind]}")
         if kind == "depth16":
             write_depth16(path, self.metres)
         elif kind == "npy":
             write_npy(path, self.metres)
+        elif kind == "ply":
+            write_ply(path, self.surface(voxel_m=voxel_m))
+        elif kind == "glb":
+            write_glb(path, self.surface(voxel_m=voxel_m))
         else:
             write_image(path, self.color() if kind == "color" else self.side_by_side())
+
+    def _colors(self) -> NDArray[np.uint8]:
+        near_m, far_m = depth_range_m(self.metres)
+        return colorize(self.metres, near_m=near_m, far_m=far_m)
+
+    def _known_camera(self, camera: Camera | None) -> Camera:
+        camera = camera or self.camera
+        if camera is None:
+            raise UsageError("points need the camera: DepthMap(metres, camera=Camera.centred(focal_px=..., ...))")
+        if (camera.height, camera.width) != self.metres.shape:
+            raise UsageError(
+                f"the camera is of {camera.width}x{camera.height} pixels, the depth of {self.metres.shape[1]}x"
+                f"{self.metres.shape[0]}; Camera.scaled_to gives it for another size"
+            )
+        return camera
+
+
+_KIND_BY_SUFFIX: dict[str, SaveKind] = {".npy": "npy", ".ply": "ply", ".glb": "glb"}
+_NETWORK_PX = 160

@@ -6,6 +6,7 @@ import glob
 import warnings
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, cast
@@ -13,11 +14,13 @@ from typing import NamedTuple, cast
 from rich.console import Console
 from rich.progress import Progress
 
-from leadline.depth.depth_map import SAVE_KINDS, SAVE_SUFFIXES, SaveKind
+from leadline.depth.camera import Camera
+from leadline.depth.depth_map import IN_SPACE, SAVE_KINDS, SAVE_SUFFIXES, DepthMap, SaveKind
 from leadline.depth.images import IMAGE_SUFFIXES
 from leadline.errors import InputError, PartialFailure, UsageError, did_you_mean
 from leadline.inference.predictor import Predictor, UnusualShape, load
-from leadline.options import PredictOptions
+from leadline.model_card import USUAL_FOCAL
+from leadline.options import PredictOptions, read_intrinsics
 from leadline.parallel import cores, in_order
 
 
@@ -30,17 +33,20 @@ def predict_command(options: PredictOptions) -> None:
         OutputError: no space or no permission to write; nothing new is begun then.
     """
     kinds = save_kinds(options.save)
+    given = None if options.intrinsics is None else read_intrinsics(options.intrinsics)
     inputs = find_images(options.inputs)
     # As many photographs in work as there are cores, and a core for each: quicker than all cores for one at a time.
     workers = min(options.workers or cores(), len(inputs))
     threads = options.threads or max(1, cores() // workers)
     predictor = load(options.model, device=options.device, backend=options.backend, threads=threads)
-    work = partial(_predict_and_save, predictor, folder=options.out, kinds=kinds, focal_px=options.focal_px)
-    console = Console(stderr=True)
-    if options.focal_px is not None and predictor.card.canonical_focal is None:
+    needs_camera = bool({*kinds} & {*IN_SPACE}) or predictor.card.canonical_focal is not None
+    if (given or options.focal_px) and not needs_camera:
         raise UsageError(
-            f"--focal-px: {predictor.card.encoder} was taught without regard to cameras, and cannot use it"
+            f"--focal-px, --intrinsics: {predictor.card.encoder} was taught without regard to cameras, and cannot use "
+            f"them, and neither can what is written; --save {','.join(IN_SPACE)} would"
         )
+    work = partial(_predict_and_save, predictor, options=options, kinds=kinds, given=given)
+    console = Console(stderr=True)
     quiet = not console.is_terminal or len(inputs) < 3
     skipped = 0
     doubtful: list[str] = []
@@ -58,8 +64,8 @@ def predict_command(options: PredictOptions) -> None:
                 cameras[result.camera] += 1
     if doubtful:
         _tell(console, f"{len(doubtful)} of {len(inputs)} inputs have an unusual shape: {doubtful[0]}")
-    if predictor.card.canonical_focal is not None:
-        _tell_focal_lengths(console, cameras, predictor.card.canonical_focal)
+    if needs_camera and cameras:
+        _tell_focal_lengths(console, cameras, predictor.card.canonical_focal or USUAL_FOCAL)
     if skipped == len(inputs):
         raise InputError(f"none of {len(inputs)} inputs could be read")
     if skipped:
@@ -73,27 +79,46 @@ class _Result(NamedTuple):
 
 
 def _predict_and_save(
-    predictor: Predictor, item: tuple[Path, str], *, folder: Path, kinds: Sequence[SaveKind], focal_px: float | None
+    predictor: Predictor,
+    item: tuple[Path, str],
+    *,
+    options: PredictOptions,
+    kinds: Sequence[SaveKind],
+    given: tuple[float, float, float, float] | None,
 ) -> _Result | InputError:
     path, name = item
     try:
-        known_focal_px = focal_px or predictor.known_focal_px(path)
-        depth_map = predictor.predict(path, focal_px=known_focal_px)
+        given_px = given[0] if given else options.focal_px
+        focal_px = given_px or predictor.known_focal_px(path)
+        depth_map = predictor.predict(path, focal_px=focal_px)
+        if given:
+            depth_map = _with_intrinsics(depth_map, given, name=str(path))
     except InputError as error:
         return error
-    targets = [folder / f"{name}_{kind}{SAVE_SUFFIXES[kind]}" for kind in kinds]
+    targets = [options.out / f"{name}_{kind}{SAVE_SUFFIXES[kind]}" for kind in kinds]
     for kind, target in zip(kinds, targets, strict=True):
-        depth_map.save(target, kind=kind)
+        depth_map.save(target, kind=kind, voxel_m=options.voxel_m)
     height, width = depth_map.metres.shape
     doubt = predictor.shape_doubt(height=height, width=width)
-    camera = "given" if focal_px else "by EXIF" if known_focal_px else "unknown"
+    camera = "given" if given_px else "by EXIF" if focal_px else "unknown"
     return _Result(targets, doubt and f"{path}: {doubt}", camera)
 
 
-def _tell_focal_lengths(console: Console, cameras: Counter[str], canonical_focal: float) -> None:
+def _with_intrinsics(depth_map: DepthMap, given: tuple[float, float, float, float], *, name: str) -> DepthMap:
+    height, width = depth_map.metres.shape
+    camera = Camera(*given, width=width, height=height)
+    if not (0 <= camera.cx_px < width and 0 <= camera.cy_px < height):
+        raise InputError(
+            f"{name}: --intrinsics have their centre at ({camera.cx_px:g}, {camera.cy_px:g}), outside this picture of "
+            f"{width}x{height}; are they those of another size?"
+        )
+    return replace(depth_map, camera=camera)
+
+
+def _tell_focal_lengths(console: Console, cameras: Counter[str], supposed_focal: float) -> None:
     counts = ", ".join(f"{count} {origin}" for origin, count in sorted(cameras.items()))
     console.print(
-        f"focal lengths: {counts}; an unknown one is taken to be that of the training camera, {canonical_focal:g} of "
+        f"focal lengths: {counts}; an unknown one is taken to be that of the training camera, {supposed_focal:g} of "
         f"the width (--focal-px says another)",
         highlight=False,
         soft_wrap=True,

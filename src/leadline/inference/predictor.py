@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from leadline.box import find_model
+from leadline.depth.camera import Camera
 from leadline.depth.depth_map import DepthMap
 from leadline.depth.images import read_focal_px, read_image
 from leadline.errors import InputError, ModelFileError, UsageError
@@ -52,12 +53,13 @@ class Predictor:
 
         Args:
             image: a file, a Pillow picture, an array (H, W, 3) uint8 RGB, or a list of them, worked on side by side.
-            focal_px: focal length of the photographs in their pixels, for a model that was taught with a known camera;
-                others have no use for it. None: what the EXIF of a file says, and else that of the training camera.
+            focal_px: focal length of the photographs in their pixels; it places points in space, and a model that was
+                taught with a known camera has its metres by it. None: what the EXIF of a file says, and else that of
+                the training camera.
 
         Returns:
-            Metres within the model's range (times the ratio of focal lengths), float32, with the photograph beside
-            them; for a list a list, in its order.
+            Metres within the model's range (times the ratio of focal lengths), float32, with the photograph and its
+            camera beside them; for a list a list, in its order.
 
         Raises:
             InputError: no photograph that can be read.
@@ -100,10 +102,8 @@ class Predictor:
         )
 
     def known_focal_px(self, image: object) -> float | None:
-        """The focal length that a file's EXIF says; None when there is none, or the model has no use for it."""
-        if self.card.canonical_focal is None or not isinstance(image, (str, Path)):
-            return None
-        return read_focal_px(Path(image))
+        """The focal length that a file's EXIF says; None when there is none."""
+        return read_focal_px(Path(image)) if isinstance(image, (str, Path)) else None
 
     def _predict_one(self, image: Picture, *, focal_px: float | None) -> DepthMap:
         pixels = _pixels(image)
@@ -111,9 +111,11 @@ class Predictor:
         doubt = self.shape_doubt(height=height, width=width)
         if doubt is not None:
             warnings.warn(doubt, UnusualShape, stacklevel=3)
-        factor = self.card.metres_per_said(focal_px or self.known_focal_px(image), height=height, width=width)
+        focal_px = focal_px or self.known_focal_px(image) or self.card.focal_px(height=height, width=width)
+        factor = self.card.metres_per_said(focal_px, height=height, width=width)
         depth_m = self.card.framing.restore(self._depth_m(self.tensor(pixels)), height=height, width=width)
-        return DepthMap(depth_m * np.float32(factor), pixels)
+        camera = Camera.centred(focal_px=focal_px, width=width, height=height)
+        return DepthMap(depth_m * np.float32(factor), pixels, camera)
 
     def _depth_m(self, tensor: NDArray[np.float32]) -> NDArray[np.float32]:
         try:
