@@ -159,7 +159,11 @@ def test_offline_says_how_to_do_without(tmp_path):
     assert url in message
     assert str(tmp_path / "weights.pt") in message
     assert "--model.weights PATH" in message
+    assert "another file" not in message
     assert caught.value.exit_code == 5
+    (tmp_path / "weights.pt").write_bytes(b"by hand, but not this one")
+    with pytest.raises(DownloadError, match="The one that is there is another file: 25 bytes instead of 5"):
+        fetch(file, folder=tmp_path, attempts=1, **QUICK)
 
 
 def test_a_folder_that_cannot_be_made_is_an_output_error(tmp_path):

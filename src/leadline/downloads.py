@@ -88,7 +88,7 @@ def fetch(
             _check(file, part)
         except DownloadError as error:
             by_hand = f"Put the file there by hand: {path}" + (f" (or give it with {instead})" if instead else "")
-            raise DownloadError(f"{file.url}: {error}. {by_hand}.") from error
+            raise DownloadError(f"{file.url}: {error}. {by_hand}.{_another_file_there(file, path)}") from error
         with _writing(folder):
             part.replace(path)
     return path
@@ -115,6 +115,12 @@ def check_space(folder: Path, *, needed_bytes: int, name: str) -> None:
 
 def _is_there(file: RemoteFile, path: Path) -> bool:
     return path.is_file() and file.size_bytes in (None, path.stat().st_size)
+
+
+def _another_file_there(file: RemoteFile, path: Path) -> str:
+    if not path.is_file():
+        return ""
+    return f" The one that is there is another file: {_size(path)} bytes instead of {file.size_bytes}."
 
 
 def _download(file: RemoteFile, part: Path, *, timeout_s: float, attempts: int, pause_s: float) -> None:
