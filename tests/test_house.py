@@ -17,10 +17,10 @@ ROOT = Path(leadline.__file__).parent
 
 FLOORS = {
     5: "cli __main__",
-    4: "training",
+    4: "training report",
     3: "doctor evaluation export labelling benchmark",
     2: "data inference",
-    1: "box depth networks losses metrics model_card options recipes",
+    1: "box depth networks losses metrics model_card options recipes run_folder",
     0: "errors atomic downloads parallel __init__",
 }
 """A room imports only from floors below it and from itself. `__init__` counts where others take its `__version__`."""
@@ -59,6 +59,7 @@ WITHOUT_TORCH = [
     "leadline.doctor.check",
     "leadline.labelling.label",
     "leadline.benchmark.models",
+    "leadline.report.report",
 ]
 
 FLOOR_OF = {room: floor for floor, rooms in FLOORS.items() for room in rooms.split()}

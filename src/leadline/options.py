@@ -466,6 +466,37 @@ class BenchmarkOptions:
 
 
 @dataclass(frozen=True)
+class ReportOptions:
+    """One page about a run, or about several side by side: curves, errors, pictures, speed; it needs nothing else."""
+
+    runs: Positional[tuple[Path, ...]]
+    """Folders that `leadline train` wrote; the first is the one that the others are compared with."""
+    out: Path = Path("report.html")
+    """File to write."""
+    data: Path | None = None
+    """Where the frames are, when they are not where the runs had them."""
+    model: Literal["best", "last"] = "best"
+    """Which of a run's models is measured."""
+    protocol: str = "plain"
+    """How to measure; as for evaluate."""
+    pictures: int = 6
+    """Frames to show, one of a room."""
+    worst: int = 4
+    """Of the worst frames to show, one of a room."""
+    speed: bool = True
+    """Measure latency and memory of the models."""
+    device: str = "auto"
+    """auto, cpu or cuda."""
+    backend: str = "auto"
+    """What runs the models."""
+
+    def __post_init__(self) -> None:
+        _require(bool(self.runs), "runs", "at least one folder", "none")
+        _require(self.pictures >= 0, "pictures", "at least 0", self.pictures)
+        _require(self.worst >= 0, "worst", "at least 0", self.worst)
+
+
+@dataclass(frozen=True)
 class CheckOptions:
     """Look for faults in a data set: units, registration, holes, leaks; exit code 1 when there are errors."""
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from leadline.depth.colors import colorize, depth_range_m, legend
+from leadline.depth.colors import colorize, colorize_error, depth_range_m, legend
 
 RED, BLUE = (122, 4, 3), (48, 18, 59)
 
@@ -76,3 +76,12 @@ def test_a_legend_runs_from_red_to_blue_and_has_dark_text_on_white():
     below = strip[-28:]
     assert (below == 0).any()
     assert (below == 255).mean() > 0.5
+
+
+def test_errors_are_blue_too_near_red_too_far_and_black_where_unknown():
+    error_m = np.array([[-0.5, 0.0, 0.5, np.nan]], np.float32)
+    near, right, far, unknown = colorize_error(error_m, most_m=0.5)[0].astype(int)
+    assert near[2] > near[0] + 50
+    assert far[0] > far[2] + 50
+    assert right.min() > 230
+    assert unknown.tolist() == [0, 0, 0]

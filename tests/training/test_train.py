@@ -19,9 +19,9 @@ from safetensors.torch import load_file
 from leadline.errors import InputError, ModelFileError, TrainingDiverged, TrainingInterrupted, UsageError
 from leadline.options import DataOptions, ModelOptions, MoreSource, OptimOptions, RunOptions, TrainOptions
 from leadline.recipes import read_recipe, write_recipe
+from leadline.run_folder import RECIPE_FILE, STATE_FILE, read_metrics
 from leadline.training import train as loop
-from leadline.training.plan import RECIPE_FILE, STATE_FILE
-from leadline.training.run_log import CLOCK_COLUMNS, COLUMNS, read_metrics
+from leadline.training.run_log import CLOCK_COLUMNS, COLUMNS
 from leadline.training.train import train
 
 

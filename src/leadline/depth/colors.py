@@ -18,6 +18,11 @@ _TABLE = np.stack([np.interp(np.linspace(0, 16, 256), np.arange(17), _TURBO[:, c
     np.uint8
 )
 
+_STOPS = np.array([(5, 48, 97), (67, 147, 195), (247, 247, 247), (214, 96, 77), (103, 0, 31)])  # ColorBrewer's RdBu
+_ERRORS = np.stack([np.interp(np.linspace(0, 4, 256), np.arange(5), _STOPS[:, c]) for c in range(3)], 1).astype(
+    np.uint8
+)
+
 
 def depth_range_m(depth_m: NDArray[np.float32]) -> tuple[float, float]:
     """Nearest and farthest known depth in metres, without the outermost hundredth; (0, 1) when nothing is known."""
@@ -43,6 +48,23 @@ def colorize(depth_m: NDArray[np.float32], *, near_m: float, far_m: float) -> ND
     known = np.isfinite(depth_m) & (depth_m > 0)
     nearness = (far_m - np.where(known, depth_m, far_m)) / (far_m - near_m)
     colors = _TABLE.take((nearness.clip(0, 1) * 255).astype(np.uint8), axis=0)  # eight times as fast as _TABLE[...]
+    colors[~known] = 0
+    return colors
+
+
+def colorize_error(error_m: NDArray[np.float32], *, most_m: float) -> NDArray[np.uint8]:
+    """Errors of depth as colours: blue where it was told too near, red where too far, nearly white where right.
+
+    Args:
+        error_m: (H, W) float32, predicted - true metres; NaN where nothing was measured, which becomes black.
+        most_m: shown in the darkest colours, > 0.
+
+    Returns:
+        (H, W, 3) uint8, RGB.
+    """
+    known = np.isfinite(error_m)
+    place = (np.where(known, error_m, 0) / most_m).clip(-1, 1) * 127.5 + 127.5
+    colors = _ERRORS.take(place.astype(np.uint8), axis=0)
     colors[~known] = 0
     return colors
 

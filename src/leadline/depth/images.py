@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import math
 import warnings
 from pathlib import Path
@@ -94,6 +96,13 @@ def write_image(path: Path, image: NDArray[np.uint8]) -> None:
     """
     with atomic_write(path) as part:
         Image.fromarray(image).save(part, compress_level=PNG_LEVEL)  # formats other than PNG do not look at it
+
+
+def data_uri(image: NDArray[np.uint8]) -> str:
+    """A picture (H, W, 3) uint8 RGB as text that a page can hold in place of an address."""
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "JPEG", quality=80)
+    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode("ascii")
 
 
 def _as_rgb(picture: Image.Image) -> Image.Image:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
-
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -34,13 +31,6 @@ def depth_caption(sample: Sample) -> str:
     """What the colours of a drawn depth map mean."""
     near_m, far_m = depth_range_m(sample.depth_m)
     return f"red {near_m:.2f} m, blue {far_m:.2f} m, black: nothing measured"
-
-
-def data_uri(picture: NDArray[np.uint8]) -> str:
-    """A picture as text that a page can hold."""
-    file = io.BytesIO()
-    Image.fromarray(picture).save(file, "JPEG", quality=80)
-    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode("ascii")
 
 
 def _depth(sample: Sample, *, mark_farthest: bool) -> NDArray[np.uint8]:

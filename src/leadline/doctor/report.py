@@ -13,11 +13,12 @@ from rich.markup import escape as plain
 from rich.table import Table
 
 from leadline.data.sample import Source
+from leadline.depth.images import data_uri
 from leadline.doctor.findings import SEVERITIES, Example, Finding, FrameFacts, Severity, Study
 from leadline.doctor.holes import HoleFacts
 from leadline.doctor.images import ImageFacts
 from leadline.doctor.noise import noise
-from leadline.doctor.pictures import data_uri, depth_caption, draw
+from leadline.doctor.pictures import depth_caption, draw
 from leadline.doctor.registration import registration
 from leadline.doctor.units import HISTOGRAM_BIN_M, UnitFacts
 from leadline.errors import InputError

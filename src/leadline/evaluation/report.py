@@ -44,24 +44,25 @@ def evaluate_command(options: EvaluateOptions) -> None:
         unseen_by_both = {frame.identity for frame in chosen_frames(source, options.split, rival.card)}
         frames = [frame for frame in frames if frame.identity in unseen_by_both]
     results = [
-        _measured(model, source, frames, protocol, predictor.card.training_median_m)
+        measure_model(model, source, frames, protocol, constant_m=predictor.card.training_median_m)
         for model in (predictor, rival)
         if model is not None
     ]
     if options.csv is not None:
         write_csv(options.csv, results[0])
     if options.pictures is not None:
-        factor = _metres_per_said(predictor.card)
-        write_extremes(options.pictures, results[0], _metres(predictor), source, metres_per_said=factor)
+        factor = camera_factor(predictor.card)
+        write_extremes(options.pictures, results[0], metres_of(predictor), source, metres_per_said=factor)
     _tell(results, options)
     _demand_all(results, len(frames))
 
 
-def _metres(predictor: Predictor) -> Predict:
+def metres_of(predictor: Predictor) -> Predict:
+    """A model as the function that an evaluation asks for."""
     return lambda image: predictor.predict(image).metres
 
 
-def _metres_per_said(card: ModelCard) -> MetresPerSaid:
+def camera_factor(card: ModelCard) -> MetresPerSaid:
     """By the camera of each sample, for a model that was taught with a known one."""
 
     def factor(sample: Sample) -> float:
@@ -72,19 +73,28 @@ def _metres_per_said(card: ModelCard) -> MetresPerSaid:
     return factor
 
 
-def _measured(
-    predictor: Predictor, source: Source, frames: Sequence[Frame], protocol: Protocol, constant_m: float | None
+def measure_model(
+    predictor: Predictor, source: Source, frames: Sequence[Frame], protocol: Protocol, *, constant_m: float | None
 ) -> Evaluation:
+    """Measure a model on frames, with a progress bar.
+
+    Args:
+        predictor: the model.
+        source: that reads the frames.
+        frames: which to read.
+        protocol: what counts, and how.
+        constant_m: depth of the constant map to compare with; the frames' own median when None.
+    """
     console = Console(stderr=True)
     with Progress(console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("evaluating", total=len(frames))
         return evaluate(
-            _metres(predictor),
+            metres_of(predictor),
             source,
             frames,
             constant_m=constant_m or _median_m(source, frames),
             protocol=protocol,
-            metres_per_said=_metres_per_said(predictor.card),
+            metres_per_said=camera_factor(predictor.card),
             advance=lambda: progress.advance(task),
         )
 

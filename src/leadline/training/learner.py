@@ -16,9 +16,10 @@ from leadline.networks.depth_net import DepthNet
 from leadline.networks.encoders.catalog import find_encoder
 from leadline.networks.model_file import load_model, save_model
 from leadline.recipes import as_plain
+from leadline.run_folder import STATE_FILE
 from leadline.training.averaging import WeightAverage
 from leadline.training.checkpoint import Progress, load_checkpoint, save_checkpoint
-from leadline.training.plan import STATE_FILE, Plan
+from leadline.training.plan import Plan
 from leadline.training.step import gradient_scaler, make_optimizer
 from leadline.training.training_data import TrainingData
 

@@ -20,10 +20,7 @@ from leadline.losses import TERMS
 from leadline.networks.encoders.catalog import find_encoder
 from leadline.options import MoreSource, Recipe, RunOptions, TrainOptions
 from leadline.recipes import as_plain, read_recipe, write_recipe
-
-RECIPE_FILE = "options.yaml"
-STATE_FILE = "last.pt"
-SPLIT_FILE = "split.json"
+from leadline.run_folder import RECIPE_FILE, SPLIT_FILE, STATE_FILE, VERSIONS_FILE
 
 
 @dataclass(frozen=True)
@@ -120,7 +117,7 @@ def begin_folder(plan: Plan, split: Split) -> None:
         OutputError: no space or no permission.
     """
     sweep(plan.folder)
-    with atomic_write(plan.folder / "versions.json") as part:
+    with atomic_write(plan.folder / VERSIONS_FILE) as part:
         part.write_text(json.dumps(versions(), indent=1), encoding="utf-8")
     if not plan.resumes:
         write_split(plan.folder / SPLIT_FILE, split)

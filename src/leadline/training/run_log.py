@@ -10,6 +10,7 @@ import numpy as np
 from leadline.atomic import atomic_write
 from leadline.depth.colors import colorize, depth_range_m
 from leadline.depth.images import write_image
+from leadline.run_folder import METRICS_FILE, read_metrics
 from leadline.training.validation import Picture
 
 COLUMNS = (
@@ -49,7 +50,7 @@ class RunLog:
         writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(self.rows)
-        with atomic_write(self.folder / "metrics.csv") as part:
+        with atomic_write(self.folder / METRICS_FILE) as part:
             part.write_text(text.getvalue(), encoding="utf-8")
         step = int(row["step"])
         for name in COLUMNS[3:]:
@@ -66,15 +67,6 @@ class RunLog:
     def close(self) -> None:
         """Flush and close TensorBoard's file."""
         self._tensorboard.close()
-
-
-def read_metrics(folder: Path) -> list[dict[str, str]]:
-    """The rows of a run's metrics.csv; none when there is no such file."""
-    path = folder / "metrics.csv"
-    if not path.is_file():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
 
 
 def draw_curves(path: Path, rows: Sequence[Mapping[str, str]]) -> None:

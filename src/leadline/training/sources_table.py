@@ -12,8 +12,6 @@ from leadline.atomic import atomic_write
 from leadline.data.mixture import Feed, frames_of_each
 from leadline.errors import InputError
 
-SOURCES_FILE = "sources.json"
-
 
 @dataclass(frozen=True)
 class SourceSummary:

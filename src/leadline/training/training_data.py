@@ -16,8 +16,9 @@ from leadline.doctor.check import check_before_training
 from leadline.errors import InputError, UsageError
 from leadline.metrics import Metrics, error_sums, mean_over_groups
 from leadline.options import DataOptions, MoreSource, Recipe
-from leadline.training.plan import SPLIT_FILE, Plan, begin_folder
-from leadline.training.sources_table import SOURCES_FILE, SourceSummary, check_sources, summarize, write_sources
+from leadline.run_folder import SOURCES_FILE, SPLIT_FILE
+from leadline.training.plan import Plan, begin_folder
+from leadline.training.sources_table import SourceSummary, check_sources, summarize, write_sources
 
 
 @dataclass(frozen=True)
