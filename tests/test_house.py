@@ -151,7 +151,7 @@ def test_what_predicts_and_measures_imports_no_torch():
 
 
 def test_public_names_are_these():
-    expected = ["DepthMap", "DepthNet", "Predictor", "__version__", "evaluate", "load", "train"]
+    expected = ["DepthMap", "DepthNet", "Predictor", "__version__", "evaluate", "load", "stream", "train"]
     assert leadline.__all__ == expected
     assert dir(leadline) == expected
 

@@ -2,7 +2,7 @@
 
 >>> import leadline
 >>> sorted(leadline.__all__)
-['DepthMap', 'DepthNet', 'Predictor', '__version__', 'evaluate', 'load', 'train']
+['DepthMap', 'DepthNet', 'Predictor', '__version__', 'evaluate', 'load', 'stream', 'train']
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ if TYPE_CHECKING:
     from leadline.depth.depth_map import DepthMap
     from leadline.evaluation.evaluate import evaluate
     from leadline.inference.predictor import Predictor, load
+    from leadline.inference.streams.stream import stream
     from leadline.networks.depth_net import DepthNet
     from leadline.training.train import train
 
 __version__ = "0.1.0"
-__all__ = ["DepthMap", "DepthNet", "Predictor", "__version__", "evaluate", "load", "train"]
+__all__ = ["DepthMap", "DepthNet", "Predictor", "__version__", "evaluate", "load", "stream", "train"]
 
 # Resolved at first use, so that `import leadline` is quick and needs no torch.
 _HOMES = {
@@ -27,6 +28,7 @@ _HOMES = {
     "Predictor": "leadline.inference.predictor",
     "evaluate": "leadline.evaluation.evaluate",
     "load": "leadline.inference.predictor",
+    "stream": "leadline.inference.streams.stream",
     "train": "leadline.training.train",
 }
 

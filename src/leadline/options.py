@@ -342,17 +342,18 @@ class EvaluateOptions:
 
 @dataclass(frozen=True)
 class PredictOptions:
-    """Metric depth of photographs."""
+    """Metric depth of photographs, videos, cameras and streams."""
 
     inputs: Positional[tuple[str, ...]]
-    """Photographs, folders or patterns."""
+    """Photographs, folders or patterns; or videos, camera:0, addresses such as rtsp://host/path."""
     model: Path | None = None
     """Model file, or the name of a model in the box; the one in the box (nano) when not given."""
     out: Path = Path("depth")
     """Folder for the results."""
-    save: str = "depth16,color"
-    """What to write: depth16 (16-bit PNG, millimetres), npy (metres), color (with a legend), side (beside the photo),
-    ply (coloured points), glb (a coloured mesh)."""
+    save: str | None = None
+    """What to write; depth16,color when not given, video for streams. depth16 (16-bit PNG, millimetres), npy (metres),
+    color (with a legend), side (beside the photo), ply (coloured points), glb (a coloured mesh), video (an MP4 of the
+    frames of a stream beside their depth)."""
     focal_px: float | None = None
     """Focal length of the photographs in pixels, for points, meshes and models taught with a known camera; by their
     EXIF when not given, else that of the training camera."""
@@ -360,6 +361,17 @@ class PredictOptions:
     """FX,FY,CX,CY in pixels: the whole camera, where more than its focal length is known."""
     voxel_m: Annotated[float, arg(aliases=["--voxel"])] = 0.0
     """For points and meshes: keep one point in each cube of this side, in metres; 0 keeps all."""
+    fps: float | None = None
+    """Frames a second of folders, which are then recordings in the order of their names instead of photographs."""
+    live: bool = False
+    """Play recordings at their own pace, as a camera: the newest frame is taken, those that came meanwhile dropped.
+    Cameras and addresses always are."""
+    steady: bool = True
+    """Filter the depth of streams over time, so that it does not flicker."""
+    range_m: str | None = None
+    """NEAR,FAR in metres: the reddest and bluest depth of a stream's colours; by its first frame when not given."""
+    stall_s: float = 10.0
+    """How long a camera or an address may say nothing."""
     device: str = "auto"
     """auto, cpu or cuda."""
     backend: str = "auto"
@@ -375,6 +387,23 @@ class PredictOptions:
         _require(self.focal_px is None or 0 < self.focal_px < math.inf, "focal_px", "positive", self.focal_px)
         _require(self.focal_px is None or self.intrinsics is None, "focal_px", "left out beside intrinsics", "both")
         _require(0 <= self.voxel_m < math.inf, "voxel_m", "at least 0", self.voxel_m)
+        _require(self.fps is None or 0 < self.fps <= 1000, "fps", "above 0, at most 1000", self.fps)
+        _require(0 < self.stall_s < math.inf, "stall_s", "positive", self.stall_s)
+
+
+def read_range(text: str) -> tuple[float, float]:
+    """Nearest and farthest of a text like 0.3,5, in metres.
+
+    Raises:
+        UsageError: not two numbers, or the first is not the smaller.
+    """
+    try:
+        near_m, far_m = (float(word) for word in text.split(","))
+    except ValueError:
+        near_m = far_m = math.nan
+    if not 0 <= near_m < far_m < math.inf:
+        raise UsageError(f"--range-m is NEAR,FAR in metres, such as 0.3,5, got {text!r}")
+    return near_m, far_m
 
 
 def read_intrinsics(text: str) -> tuple[float, float, float, float]:

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from plyfile import PlyData
 
+from leadline.depth.depth_map import SAVE_KINDS
 from leadline.depth.files import read_depth
 from leadline.errors import InputError, OutputError, PartialFailure, RecipeError, UsageError
 from leadline.inference import predict as predict_module
@@ -154,14 +155,14 @@ def test_when_all_are_broken_nothing_is_done(tmp_path):
 
 
 def test_a_wrong_word_for_saving_is_refused_before_anything_runs(tmp_path):
-    with pytest.raises(UsageError, match="--save knows no 'colour'; did you mean 'color'"):
+    with pytest.raises(UsageError, match="--save knows no 'colour' here; did you mean 'color'"):
         predict_command(options(tmp_path, photo(tmp_path / "a.jpg"), save="npy,colour"))
     assert not (tmp_path / "out").exists()
 
 
 def test_nothing_to_save_is_refused():
     with pytest.raises(UsageError, match="at least one of depth16, npy, color, side, ply, glb"):
-        save_kinds(" , ")
+        save_kinds(" , ", known=SAVE_KINDS)
 
 
 # --- Points and meshes ---

@@ -151,8 +151,12 @@ class DepthMap:
         colors = colorize(self.metres, near_m=near_m, far_m=far_m)
         return np.concatenate([colors, legend(width=colors.shape[1], near_m=near_m, far_m=far_m)])
 
-    def side_by_side(self) -> NDArray[np.uint8]:
+    def side_by_side(self, *, near_m: float | None = None, far_m: float | None = None) -> NDArray[np.uint8]:
         """The photograph and its colours beside one another.
+
+        Args:
+            near_m: as in `color`.
+            far_m: as in `color`.
 
         Returns:
             (H + legend, 2 W, 3) uint8, RGB.
@@ -162,7 +166,7 @@ class DepthMap:
         """
         if self.image is None:
             raise UsageError("side by side needs the photograph: DepthMap(metres, image=...)")
-        colors = self.color()
+        colors = self.color(near_m=near_m, far_m=far_m)
         below = np.full((colors.shape[0] - self.image.shape[0], self.image.shape[1], 3), 255, np.uint8)
         return np.concatenate([np.concatenate([self.image, below]), colors], axis=1)
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import NamedTuple, TypeVar, cast
 
 from rich.console import Console
 from rich.progress import Progress
@@ -19,9 +19,13 @@ from leadline.depth.depth_map import IN_SPACE, SAVE_KINDS, SAVE_SUFFIXES, DepthM
 from leadline.depth.images import IMAGE_SUFFIXES
 from leadline.errors import InputError, PartialFailure, UsageError, did_you_mean
 from leadline.inference.predictor import Predictor, UnusualShape, load
+from leadline.inference.streams.outputs import STREAM_KINDS
+from leadline.inference.streams.record import is_recording, predict_streams
 from leadline.model_card import USUAL_FOCAL
 from leadline.options import PredictOptions, read_intrinsics
 from leadline.parallel import cores, in_order
+
+Kind = TypeVar("Kind", bound=str)
 
 
 def predict_command(options: PredictOptions) -> None:
@@ -31,8 +35,19 @@ def predict_command(options: PredictOptions) -> None:
         PartialFailure: some inputs could not be read; the others are done.
         InputError: none could.
         OutputError: no space or no permission to write; nothing new is begun then.
+        UsageError: photographs and streams together.
     """
-    kinds = save_kinds(options.save)
+    streams = [text for text in options.inputs if is_recording(text, options)]
+    if not streams:
+        _predict_photographs(options)
+    elif len(streams) == len(options.inputs):
+        predict_streams(options, kinds=save_kinds(options.save or "video", known=STREAM_KINDS))
+    else:
+        raise UsageError(f"photographs and streams ({streams[0]}) are two commands: their results are of other kinds")
+
+
+def _predict_photographs(options: PredictOptions) -> None:
+    kinds = save_kinds(options.save or "depth16,color", known=SAVE_KINDS)
     given = None if options.intrinsics is None else read_intrinsics(options.intrinsics)
     inputs = find_images(options.inputs)
     # As many photographs in work as there are cores, and a core for each: quicker than all cores for one at a time.
@@ -170,16 +185,16 @@ def output_names(paths: Sequence[Path]) -> dict[Path, str]:
     return names
 
 
-def save_kinds(text: str) -> list[SaveKind]:
+def save_kinds(text: str, *, known: Sequence[Kind]) -> list[Kind]:
     """What to write, from words between commas.
 
     Raises:
-        UsageError: an unknown word.
+        UsageError: a word that is not known.
     """
     words = [word.strip() for word in text.split(",") if word.strip()]
     for word in words:
-        if word not in SAVE_KINDS:
-            raise UsageError(f"--save knows no {word!r}; {did_you_mean(word, SAVE_KINDS)}")
+        if word not in known:
+            raise UsageError(f"--save knows no {word!r} here; {did_you_mean(word, known)}")
     if not words:
-        raise UsageError(f"--save needs at least one of {', '.join(SAVE_KINDS)}")
-    return cast("list[SaveKind]", words)
+        raise UsageError(f"--save needs at least one of {', '.join(known)}")
+    return cast("list[Kind]", list(dict.fromkeys(words)))

@@ -1,0 +1,134 @@
+"""Streams from the command line: predict each frame, write what was asked for, say how it went."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+
+from leadline.errors import InputError, PartialFailure
+from leadline.inference.predictor import Predictor, UnusualShape, load
+from leadline.inference.streams.frames import Source, is_stream, open_stream
+from leadline.inference.streams.outputs import ColorRange, Output, StreamKind, frame_list, output
+from leadline.inference.streams.stream import StreamedDepth, depth_of_frames
+from leadline.options import PredictOptions, read_range
+
+
+def is_recording(text: str, options: PredictOptions) -> bool:
+    """Whether an input is a stream: by its name, or a folder whose frames a second are given."""
+    return is_stream(text) or (options.fps is not None and Path(text).is_dir())
+
+
+def predict_streams(options: PredictOptions, kinds: Sequence[StreamKind]) -> None:
+    """Predict the frames of every stream, one stream after the other. Ctrl-C ends a live one, which is its usual end.
+
+    Raises:
+        PartialFailure: some frames could not be read; the others are done.
+        InputError: a stream of which no frame could be read.
+        OutputError: no space or no permission.
+    """
+    given = None if options.range_m is None else read_range(options.range_m)
+    predictor = load(options.model, device=options.device, backend=options.backend, threads=options.threads)
+    console = Console(stderr=True)
+    faults: list[str] = []
+    for text, name in _names(options.inputs).items():
+        with open_stream(text, fps=options.fps, stall_s=options.stall_s) as source:
+            _record(text, name, source, predictor, options, kinds=kinds, colors=ColorRange(given), console=console)
+            faults += source.faults
+    for fault in faults:
+        console.print(fault, style="yellow", highlight=False, markup=False, soft_wrap=True)
+    if faults:
+        raise PartialFailure(f"{len(faults)} faults, said above; the frames that could be read are done")
+
+
+def _record(
+    text: str,
+    name: str,
+    source: Source,
+    predictor: Predictor,
+    options: PredictOptions,
+    *,
+    kinds: Sequence[StreamKind],
+    colors: ColorRange,
+    console: Console,
+) -> None:
+    """Write one stream."""
+    live = options.live or source.is_live
+    depths = depth_of_frames(
+        source,
+        predictor,
+        live=live,
+        steady=options.steady,
+        focal_px=options.focal_px,
+        stall_s=options.stall_s,
+        name=text,
+    )
+    sound = Path(text) if Path(text).is_file() and not live else None
+    latencies_ms: list[float] = []
+    with ExitStack() as stack, warnings.catch_warnings():
+        warnings.simplefilter("ignore", UnusualShape)  # said below, once for all frames
+        stack.enter_context(closing(depths))
+        first = next(depths, None)  # before any file is begun: of what cannot be read, none is left
+        if first is None:
+            raise InputError(f"{text}: no frame of it can be read")
+        outputs: list[Output] = [stack.enter_context(frame_list(options.out / f"{name}_frames.csv"))]
+        for kind in kinds:
+            opened = output(
+                kind, options.out, name, colors=colors, voxel_m=options.voxel_m, fps=source.fps, sound=sound
+            )
+            outputs.append(stack.enter_context(opened))
+        try:
+            last = first
+            for last in chain([first], depths):
+                latencies_ms.append(last.latency_ms)
+                for made in outputs:
+                    made.write(last)
+        except InputError as error:  # what has come so far is kept
+            source.faults.append(str(error))
+        except KeyboardInterrupt:
+            if not live:
+                raise
+    print(*(made.path for made in outputs), sep="\n", flush=True)
+    _tell(console, text, predictor, first, last, latencies_ms)
+
+
+def _tell(
+    console: Console,
+    text: str,
+    predictor: Predictor,
+    first: StreamedDepth,
+    last: StreamedDepth,
+    latencies_ms: list[float],
+) -> None:
+    height, width = first.depth.metres.shape
+    doubt = predictor.shape_doubt(height=height, width=width)
+    if doubt:
+        console.print(f"{text}: {doubt}", style="yellow", highlight=False, markup=False, soft_wrap=True)
+    taken = len(latencies_ms)
+    median_ms, slow_ms = np.percentile(latencies_ms, (50, 95))
+    console.print(
+        f"{text}: {taken} frames in {last.time_s:.1f} s of it, {last.number + 1 - taken} dropped; from frame to depth "
+        f"{median_ms:.0f} ms, {slow_ms:.0f} ms for the slowest twentieth",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def _names(inputs: Sequence[str]) -> dict[str, str]:
+    """A name for each stream's results: the file's or folder's, or what an address has of letters and digits."""
+    names: dict[str, str] = {}
+    for text in inputs:
+        path = Path(text)
+        name = path.stem if path.is_file() else path.resolve().name if path.is_dir() else text.split("://")[-1]
+        name = re.sub(r"[^\w.-]+", "-", name).strip("-") or "stream"
+        while name in names.values():
+            name += "_"
+        names[text] = name
+    return names
