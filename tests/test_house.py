@@ -16,7 +16,8 @@ import leadline
 ROOT = Path(leadline.__file__).parent
 
 FLOORS = {
-    5: "cli __main__",
+    6: "cli __main__",
+    5: "studies",
     4: "training report",
     3: "doctor evaluation export labelling benchmark",
     2: "data inference",

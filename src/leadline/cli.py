@@ -27,6 +27,7 @@ class Verb:
 
 VERBS = {
     "train": Verb(options.TrainOptions, "leadline.training.train:train"),
+    "sweep": Verb(options.SweepOptions, "leadline.studies.sweep:sweep_command"),
     "evaluate": Verb(options.EvaluateOptions, "leadline.evaluation.report:evaluate_command"),
     "predict": Verb(options.PredictOptions, "leadline.inference.predict:predict_command"),
     "export": Verb(options.ExportOptions, "leadline.export.export:export_command"),
@@ -88,7 +89,8 @@ def _verb(words: list[str]) -> tuple[str, list[str]]:
 
 def _call(word: str, rest: list[str]) -> None:
     verb = VERBS[word]
-    parsed = _train_options(rest) if word == "train" else _parsed(verb.options, word, rest)
+    from_recipe = {"train": _train_options, "sweep": _sweep_options}
+    parsed = from_recipe[word](rest) if word in from_recipe else _parsed(verb.options, word, rest)
     module, name = verb.function.split(":")
     try:
         function: Callable[[Any], object] = getattr(import_module(module), name)
@@ -112,6 +114,23 @@ def _train_options(rest: list[str]) -> options.TrainOptions:
         raise UsageError(f"train needs a recipe: a file, or one of {', '.join(recipe_names())}; or --resume DIR")
     default = options.TrainOptions(data=recipe.data, model=recipe.model, optim=recipe.optim, run=recipe.run)
     parsed: options.TrainOptions = _parsed(options.TrainOptions, "train", rest, default=default)
+    return parsed
+
+
+def _sweep_options(rest: list[str]) -> options.SweepOptions:
+    """`sweep` starts from the recipe of a study, which is named first."""
+    from leadline.studies.study import base_recipe, read_study, study_names
+
+    recipe, name = options.Recipe(), ""
+    if rest and not rest[0].startswith("-"):
+        name, rest = rest[0], rest[1:]
+        recipe = base_recipe(read_study(name))
+    elif any(word in ("-h", "--help") for word in rest):
+        print(f"usage: leadline sweep STUDY [options]   shipped studies: {', '.join(study_names())}\n")
+    else:
+        raise UsageError(f"sweep needs a study: a file, or one of {', '.join(study_names())}")
+    default = options.SweepOptions(study=name, data=recipe.data, model=recipe.model, optim=recipe.optim, run=recipe.run)
+    parsed: options.SweepOptions = _parsed(options.SweepOptions, "sweep", rest, default=default)
     return parsed
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
-from tyro.conf import Positional, UseAppendAction, arg
+from tyro.conf import Positional, Suppress, UseAppendAction, arg
 from tyro.constructors import PrimitiveConstructorSpec
 
 from leadline.errors import RecipeError, UsageError
@@ -303,6 +303,26 @@ class TrainOptions(Recipe):
     """Folder of an earlier run to go on with, to the same weights as if it had not stopped."""
     time_budget: str | None = None
     """Stop in time with a usable model, such as 90s, 30m or 2h."""
+
+
+@dataclass(frozen=True)
+class SweepOptions(Recipe):
+    """Train the variants of a study and put them in one table; STUDY is a file or the name of one that is shipped."""
+
+    study: Suppress[str] = ""
+    """The study, as the command line names it first; its recipe is the default of all other options."""
+    out: Path = Path("sweep")
+    """Folder of the trainings and of the table; the same command goes on with what is there."""
+    seeds: int | None = None
+    """Seeds of each variant, from run.seed up; what the study says when not given."""
+    only: tuple[str, ...] = ()
+    """Names of the variants to train; all when not given."""
+    time_budget: str | None = None
+    """Begin no further training after this time, such as 90s, 30m or 2h."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _require(self.seeds is None or self.seeds >= 1, "seeds", "at least 1", self.seeds)
 
 
 @dataclass(frozen=True)
@@ -655,6 +675,25 @@ def read_size(text: str) -> tuple[int, int]:
     if not match or min(int(part) for part in match.groups()) < 32:
         raise UsageError(f"a size is HEIGHTxWIDTH of at least 32 pixels each, such as 240x320, got {text!r}")
     return int(match[1]), int(match[2])
+
+
+def read_duration(text: str) -> float:
+    """Seconds of a duration such as 90s, 30m, 2h or 1h30m.
+
+    Example:
+        >>> read_duration("1h30m")
+        5400.0
+
+    Raises:
+        UsageError: not a duration.
+    """
+    match = re.fullmatch(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?", text.strip())
+    seconds = (
+        sum(float(part or 0) * unit for part, unit in zip(match.groups(), (3600, 60, 1), strict=True)) if match else 0
+    )
+    if seconds <= 0:
+        raise UsageError(f"a time budget is written like 90s, 30m, 2h or 1h30m, got {text!r}")
+    return seconds
 
 
 def _require(holds: bool, name: str, allowed: str, value: object) -> None:

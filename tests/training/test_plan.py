@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from leadline.errors import UsageError
-from leadline.options import ModelOptions, OptimOptions, Recipe, RunOptions, TrainOptions
+from leadline.options import ModelOptions, OptimOptions, Recipe, RunOptions, TrainOptions, read_duration
 from leadline.training import plan
-from leadline.training.plan import check_names, make_plan, read_duration, start_fabric, versions
+from leadline.training.plan import check_names, make_plan, start_fabric, versions
 
 
 @pytest.mark.parametrize(

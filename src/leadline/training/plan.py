@@ -4,7 +4,6 @@ import contextlib
 import datetime
 import json
 import platform
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
@@ -18,7 +17,7 @@ from leadline.data.splits import Split, write_split
 from leadline.errors import UsageError, did_you_mean
 from leadline.losses import TERMS
 from leadline.networks.encoders.catalog import find_encoder
-from leadline.options import MoreSource, Recipe, RunOptions, TrainOptions
+from leadline.options import MoreSource, Recipe, RunOptions, TrainOptions, read_duration
 from leadline.recipes import as_plain, read_recipe, write_recipe
 from leadline.run_folder import RECIPE_FILE, SPLIT_FILE, STATE_FILE, VERSIONS_FILE
 
@@ -49,25 +48,6 @@ def make_plan(options: TrainOptions) -> Plan:
     if (folder / STATE_FILE).exists() or (folder / RECIPE_FILE).exists():
         raise UsageError(f"{folder}: holds a run already; go on with it by --resume {folder}, or choose another --out")
     return Plan(given, folder, resumes=False, budget_s=budget_s)
-
-
-def read_duration(text: str) -> float:
-    """Seconds of a duration such as 90s, 30m, 2h or 1h30m.
-
-    Example:
-        >>> read_duration("1h30m")
-        5400.0
-
-    Raises:
-        UsageError: not a duration.
-    """
-    match = re.fullmatch(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s?)?", text.strip())
-    seconds = (
-        sum(float(part or 0) * unit for part, unit in zip(match.groups(), (3600, 60, 1), strict=True)) if match else 0
-    )
-    if seconds <= 0:
-        raise UsageError(f"a time budget is written like 90s, 30m, 2h or 1h30m, got {text!r}")
-    return seconds
 
 
 def check_names(recipe: Recipe) -> None:

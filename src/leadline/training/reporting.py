@@ -56,7 +56,11 @@ class Reporter:
         )
         if self.speaks:
             # A pipe has no width; 80 columns would cut the figures.
-            wide = self.console if self.console.is_terminal else Console(file=self.console.file, width=140)
+            wide = (
+                self.console
+                if self.console.is_terminal
+                else Console(file=self.console.file, width=140, quiet=self.console.quiet)
+            )
             wide.print(sources_table(data.sources))
         if learner.progress.step:
             self.say(f"going on from step {learner.progress.step}")

@@ -132,7 +132,8 @@ def run_epochs(
         reporter.say(
             f"the time budget ended at step {progress.step} of {learner.steps}; --resume {plan.folder} goes on"
         )
-    reporter.finished(report.metrics, constant_metrics(data), folder=str(plan.folder))
+    constant = constant_metrics(data.store, data.validation.indices, depth_m=data.median_m)
+    reporter.finished(report.metrics, constant, folder=str(plan.folder))
 
 
 def _validate(plan: Plan, fabric: Fabric, data: TrainingData, learner: Learner) -> ValidationReport:

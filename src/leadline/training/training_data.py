@@ -1,6 +1,6 @@
 """The frames of a run: prepared, split, in batches."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -166,13 +166,19 @@ def _buffer_frames(data: DataOptions) -> int:
     return data.buffer_frames if data.reading == "stream" else 0
 
 
-def constant_metrics(data: TrainingData) -> Metrics:
-    """What a constant map of the training frames' median depth would score in validation."""
+def constant_metrics(store: Store, indices: Iterable[int], *, depth_m: float) -> Metrics:
+    """What a constant map would score in validation.
+
+    Args:
+        store: of the frames.
+        indices: those that judge.
+        depth_m: of the map; the training frames' median depth, usually.
+    """
     frames = []
-    for index in data.validation.indices:
-        truth = data.store.code.metres(data.store.gather([index])[1][0])
+    for index in indices:
+        truth = store.code.metres(store.gather([index])[1][0])
         if (truth > 0).any():
-            constant = np.full_like(truth, data.median_m)
+            constant = np.full_like(truth, depth_m)
             found = error_sums(predicted=constant, truth=truth, valid=truth > 0).metrics()
-            frames.append((data.store.frames[index].frame.room, found))
+            frames.append((store.frames[index].frame.room, found))
     return mean_over_groups(frames)
