@@ -115,18 +115,21 @@ class DepthMap:
         """
         return find_floor(self.points(camera), self.normals(camera))
 
-    def surface(self, camera: Camera | None = None, *, voxel_m: float = 0.0) -> Surface:
+    def surface(
+        self, camera: Camera | None = None, *, voxel_m: float = 0.0, largest_side_px: int = LARGEST_SURFACE_PX
+    ) -> Surface:
         """Coloured points and triangles, without the pixels that fly between near and far.
 
         Args:
             camera: the map's own when None.
-            voxel_m: one point for each cube of this side; 0: one for each pixel, of at most LARGEST_SURFACE_PX.
+            voxel_m: one point for each cube of this side; 0: one for each pixel of the grid.
+            largest_side_px: of the grid of pixels that becomes points; smaller maps are taken as they are.
 
         Raises:
             UsageError: no camera is known, or it is of another size.
         """
         camera = self._known_camera(camera)
-        scale = min(1.0, LARGEST_SURFACE_PX / max(self.metres.shape))
+        scale = min(1.0, largest_side_px / max(self.metres.shape))
         height, width = (max(1, round(size * scale)) for size in self.metres.shape)
         depth_m = under_centres(self.metres, height=height, width=width)
         image = self.image if self.image is not None else self._colors()

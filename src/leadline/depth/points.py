@@ -98,8 +98,10 @@ def surface(points_m: NDArray[np.float32], colors: NDArray[np.uint8], *, grazing
     sight = -corners.mean(axis=1)
     sine = (facing * sight).sum(axis=1) / (np.linalg.norm(facing, axis=1) * np.linalg.norm(sight, axis=1) + 1e-30)
     triangles = triangles[sine > np.sin(np.radians(grazing_deg))]  # False for NaN
-    used, triangles = np.unique(triangles, return_inverse=True)
-    return Surface(flat[used], colors.reshape(-1, 3)[used], triangles.reshape(-1, 3))
+    used = np.zeros(len(flat), bool)
+    used[triangles] = True
+    renumbered = np.cumsum(used) - 1
+    return Surface(flat[used], colors.reshape(-1, 3)[used], renumbered[triangles])
 
 
 def thinned(whole: Surface, *, voxel_m: float) -> Surface:
