@@ -20,7 +20,7 @@ CodecName = Literal["linear", "reciprocal", "log"]
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 SplitBy = Literal["room", "frame", "official", "same"]
 Subset = Literal["val", "train", "test", "all"]
-ExportFormat = Literal["onnx", "openvino", "torchscript", "ncnn"]
+ExportFormat = Literal["onnx", "openvino", "torchscript", "executorch", "ncnn"]
 Balance = Literal["frame", "room"]
 
 

@@ -1,9 +1,14 @@
 """torch's exporter takes a quarter of a minute: the tests of this folder share what it makes."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import torch
+
+from leadline.model_card import ModelCard
+from leadline.networks.depth_net import DepthNet
+from leadline.networks.model_file import save_model
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -21,3 +26,18 @@ def export_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch.onnx, "export", export)
         yield
+
+
+@pytest.fixture(scope="session")
+def write_model() -> Callable[[Path, ModelCard], Path]:
+    """Writes a model that says something else at every pixel, with a card."""
+
+    def write(path: Path, card: ModelCard) -> Path:
+        torch.manual_seed(0)
+        net = DepthNet(card.encoder, codec=card.codec, min_depth_m=card.min_depth_m, max_depth_m=card.max_depth_m)
+        net.head.start_at(2.0)
+        torch.nn.init.normal_(net.head.conv.weight, std=1.0)
+        save_model(path, net, card)
+        return path
+
+    return write

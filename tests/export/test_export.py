@@ -17,8 +17,6 @@ from leadline.export.export import export, export_command
 from leadline.export.parity import FLOAT16_WEIGHTS, FLOAT32, MOST_PICTURES, drawn_pictures, read_pictures
 from leadline.inference.predictor import Predictor, load
 from leadline.model_card import ModelCard
-from leadline.networks.depth_net import DepthNet
-from leadline.networks.model_file import save_model
 from leadline.options import ExportFormat, ExportOptions
 
 CARD = ModelCard(
@@ -36,15 +34,8 @@ CARD = ModelCard(
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory) -> Path:
-    """A model that says something else at every pixel."""
-    path = tmp_path_factory.mktemp("export") / "model.safetensors"
-    torch.manual_seed(0)
-    net = DepthNet("yolov8n", codec="log", min_depth_m=0.2, max_depth_m=8.0)
-    net.head.start_at(2.0)
-    torch.nn.init.normal_(net.head.conv.weight, std=1.0)
-    save_model(path, net, CARD)
-    return path
+def model(write_model, tmp_path_factory) -> Path:
+    return write_model(tmp_path_factory.mktemp("model") / "model.safetensors", CARD)
 
 
 def exported(model: Path, out: Path, **options) -> Path:

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-import torch
 
 from leadline.errors import ModelFileError
 from leadline.export import export as export_module
@@ -18,24 +17,15 @@ from leadline.export.export import export
 from leadline.inference.info import info_command
 from leadline.inference.predictor import Predictor, load
 from leadline.model_card import ModelCard
-from leadline.networks.depth_net import DepthNet
-from leadline.networks.model_file import save_model
 from leadline.options import ExportOptions, InfoOptions
 
 CARD = ModelCard("yolov8n", "log", min_depth_m=0.2, max_depth_m=8.0, height=64, width=96, fit="letterbox")
-NEEDS = {"openvino": ("openvino",), "ncnn": ("ncnn", "pnnx")}
+NEEDS = {"openvino": ("openvino",), "ncnn": ("ncnn", "pnnx"), "executorch": ("executorch",)}
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory) -> Path:
-    """A model that says something else at every pixel."""
-    path = tmp_path_factory.mktemp("model") / "model.safetensors"
-    torch.manual_seed(0)
-    net = DepthNet("yolov8n", codec="log", min_depth_m=0.2, max_depth_m=8.0)
-    net.head.start_at(2.0)
-    torch.nn.init.normal_(net.head.conv.weight, std=1.0)
-    save_model(path, net, CARD)
-    return path
+def model(write_model, tmp_path_factory) -> Path:
+    return write_model(tmp_path_factory.mktemp("model") / "model.safetensors", CARD)
 
 
 @pytest.fixture(scope="module", params=list(FORMATS))
@@ -146,7 +136,19 @@ def _zip_without(path: Path) -> None:
             whole.writestr(name, content)
 
 
-_WITHOUT_CARD = {".onnx": _onnx_without, ".xml": _xml_without, ".torchscript": _zip_without, ".ncnn": _zip_without}
+def _pte_without(path: Path) -> None:
+    with zipfile.ZipFile(path) as behind:
+        (card,) = behind.infolist()
+    path.write_bytes(path.read_bytes()[: card.header_offset])
+
+
+_WITHOUT_CARD = {
+    ".onnx": _onnx_without,
+    ".xml": _xml_without,
+    ".torchscript": _zip_without,
+    ".pte": _pte_without,
+    ".ncnn": _zip_without,
+}
 
 
 def test_the_parts_of_an_ncnn_file_are_what_ncnn_loads(model, tmp_path):

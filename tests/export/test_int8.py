@@ -1,11 +1,11 @@
 """8 bits: calibrated on frames, judged on others, and refused when they cost more than is allowed."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
-import torch
 from PIL import Image
 
 from leadline.data.sample import fingerprint
@@ -16,23 +16,14 @@ from leadline.export.export import export
 from leadline.export.int8 import Trial, make_trial
 from leadline.inference.predictor import load
 from leadline.model_card import ModelCard
-from leadline.networks.depth_net import DepthNet
-from leadline.networks.model_file import save_model
 from leadline.options import ExportOptions
 
 CARD = ModelCard("yolov8n", "log", min_depth_m=0.2, max_depth_m=8.0, height=64, width=96, fit="letterbox")
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    """A model that says something else at every pixel."""
-    path = tmp_path_factory.mktemp("model") / "model.safetensors"
-    torch.manual_seed(0)
-    net = DepthNet("yolov8n", codec="log", min_depth_m=0.2, max_depth_m=8.0)
-    net.head.start_at(2.0)
-    torch.nn.init.normal_(net.head.conv.weight, std=1.0)
-    save_model(path, net, CARD)
-    return path
+def model(write_model, tmp_path_factory) -> Path:
+    return write_model(tmp_path_factory.mktemp("model") / "model.safetensors", CARD)
 
 
 @pytest.fixture(scope="module")

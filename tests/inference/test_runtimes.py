@@ -111,7 +111,8 @@ def test_the_suffix_chooses_the_runtime(tmp_path):
 @pytest.mark.parametrize("name", RUNTIMES)
 def test_a_missing_package_says_what_to_install(tmp_path, monkeypatch, name):
     package = PACKAGES.get(name, name)
-    monkeypatch.setitem(sys.modules, package, None)
+    for module in [package, *(loaded for loaded in sys.modules if loaded.startswith(f"{package}.runtime"))]:
+        monkeypatch.setitem(sys.modules, module, None)
     path = tmp_path / f"model{RUNTIMES[name].suffixes[0]}"
     path.write_bytes(b"never read")
     with pytest.raises(

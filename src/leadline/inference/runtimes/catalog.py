@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from leadline.errors import ModelFileError, UsageError, did_you_mean
 from leadline.inference.runtimes.contract import Open, Opened
+from leadline.inference.runtimes.executorch import open_executorch
 from leadline.inference.runtimes.ncnn import open_ncnn
 from leadline.inference.runtimes.onnx_runtime import open_onnx
 from leadline.inference.runtimes.openvino import open_openvino
@@ -27,6 +28,7 @@ RUNTIMES: dict[str, Runtime] = {
     "onnxruntime": Runtime(open_onnx, suffixes=(".onnx",), install="onnxruntime"),
     "openvino": Runtime(open_openvino, suffixes=(".xml", ".onnx"), install="'leadline[openvino]'"),
     "ncnn": Runtime(open_ncnn, suffixes=(".ncnn",), install="'leadline[ncnn]'"),
+    "executorch": Runtime(open_executorch, suffixes=(".pte",), install="'leadline[executorch]'"),
     "torchscript": Runtime(open_torchscript, suffixes=(".torchscript",), install="'leadline[train]'"),
     "torch": Runtime(open_safetensors, suffixes=(".safetensors",), install="'leadline[train]'"),
 }
@@ -63,13 +65,17 @@ def open_model(path: Path, *, device: str = "auto", backend: str = "auto", threa
         opened = RUNTIMES[name].open(path, device=device, threads=threads)
     except ModuleNotFoundError as error:
         raise UsageError(
-            f"{path}: runs in {name}, which needs the package {error.name}: pip install {RUNTIMES[name].install}"
+            f"{path}: runs in {name}, which needs the package {_package(error)}: pip install {RUNTIMES[name].install}"
             + (", or export it to .onnx where torch is (leadline export)" if name == "torch" else "")
         ) from error
     card_beside = path.with_suffix(".json")
     if METADATA_KEY not in opened.metadata and card_beside.is_file():
         return Opened(opened.network, {METADATA_KEY: card_beside.read_text(encoding="utf-8", errors="replace")})
     return opened
+
+
+def _package(error: ModuleNotFoundError) -> str:
+    return (error.name or "").partition(".")[0]
 
 
 def _runtime_for(path: Path, backend: str) -> str:
