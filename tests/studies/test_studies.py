@@ -42,7 +42,7 @@ def test_the_papers_ablations_have_three_seeds_for_their_headlines():
 
 def test_a_change_that_is_no_flag_is_named_with_its_variant():
     variant = Variant("mine", "--optim.learning-rte 1")
-    with pytest.raises(RecipeError, match="variant 'mine'.*learning-rte"):
+    with pytest.raises(RecipeError, match=r"variant 'mine'.*learning-rte"):
         variant.recipe(base_recipe(read_study("paper-ablations")))
 
 
