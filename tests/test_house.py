@@ -17,7 +17,7 @@ ROOT = Path(leadline.__file__).parent
 
 FLOORS = {
     6: "cli __main__",
-    5: "studies",
+    5: "studies reproduction",
     4: "training report",
     3: "doctor evaluation export labelling benchmark",
     2: "data inference",

@@ -33,6 +33,7 @@ VERBS = {
     "export": Verb(options.ExportOptions, "leadline.export.export:export_command"),
     "benchmark": Verb(options.BenchmarkOptions, "leadline.benchmark.models:benchmark_command"),
     "report": Verb(options.ReportOptions, "leadline.report.report:report_command"),
+    "reproduce": Verb(options.ReproduceOptions, "leadline.reproduction.reproduce:reproduce_command"),
     "info": Verb(options.InfoOptions, "leadline.inference.info:info_command"),
     "data check": Verb(options.CheckOptions, "leadline.doctor.check:check_command"),
     "data prepare": Verb(options.PrepareOptions, "leadline.data.frames:prepare_command"),

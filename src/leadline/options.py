@@ -22,6 +22,9 @@ SplitBy = Literal["room", "frame", "official", "same"]
 Subset = Literal["val", "train", "test", "all"]
 ExportFormat = Literal["onnx", "openvino", "torchscript", "executorch", "ncnn"]
 Balance = Literal["frame", "room"]
+ExhibitName = Literal[
+    "table1", "table2", "table3", "figure1", "figure2", "figure3", "figure4", "figure5", "all"
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -543,6 +546,50 @@ class ReportOptions:
         _require(bool(self.runs), "runs", "at least one folder", "none")
         _require(self.pictures >= 0, "pictures", "at least 0", self.pictures)
         _require(self.worst >= 0, "worst", "at least 0", self.worst)
+
+
+@dataclass(frozen=True)
+class ReproduceOptions:
+    """Make a table or a figure of the paper anew, or all: on NYU Depth v2 where it is given, else on any frames."""
+
+    exhibit: Positional[ExhibitName]
+    """table1 (encoders), table2 (architecture), table3 (evaluation), figure1 (frames), figure2 (architecture, drawn),
+    figure3 (overfitting), figure4 (loss curves), figure5 (predictions), or all."""
+    data: Path | None = None
+    """Frames: as for training. Tables 1 and 2 and Figure 2 need none."""
+    source: str = "auto"
+    """Kind of source, as for training."""
+    out: Path = Path("reproduction")
+    """Folder for the page, its files and its trainings; the same command goes on with what is there."""
+    run: Path | None = None
+    """Folder of a training on these frames, for Table 3 and Figures 4 and 5; it is made in out/training otherwise."""
+    pace: Literal["paper", "quick"] = "paper"
+    """paper: the paper's steps, epochs and rates; quick: a cosine from a higher rate, for a small machine."""
+    steps: int | None = None
+    """Steps of the overfitting runs of Figure 3; 6000, or 300 at the quick pace, when not given."""
+    epochs: int | None = None
+    """Epochs of the training; 200, or 8 at the quick pace, when not given."""
+    size: str = "240x320"
+    """Size of the pictures that are learned from, HEIGHTxWIDTH; the tables of the architecture are for 240x320."""
+    weights: str = "default"
+    """Weights of yolov8n's encoder: default, none, or a file."""
+    densenet_weights: str = "default"
+    """Weights of DenseNet-169: default (ImageNet), none, or a file."""
+    validation_file: Path | None = None
+    """Text file that lists the scenes to leave out of the training, one a line."""
+    frames: int | None = None
+    """Measure on this many frames at most, for Table 3 and Figure 5."""
+    pictures: int = 6
+    """Frames to show in each figure."""
+    rounds: int = 3
+    """Turns of each encoder in the timing of Figure 3; 0 leaves it out."""
+
+    def __post_init__(self) -> None:
+        _require(self.steps is None or self.steps >= 1, "steps", "at least 1", self.steps)
+        _require(self.epochs is None or self.epochs >= 1, "epochs", "at least 1", self.epochs)
+        _require(self.frames is None or self.frames >= 1, "frames", "at least 1", self.frames)
+        _require(self.pictures >= 1, "pictures", "at least 1", self.pictures)
+        _require(self.rounds >= 0, "rounds", "at least 0", self.rounds)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from html import escape
+from importlib.resources import files
 from typing import NamedTuple
 
 _WIDTH, _HEIGHT = 380.0, 230.0
@@ -79,6 +80,15 @@ def bar_chart(title: str, labels: Sequence[str], lines: Sequence[Line]) -> str:
     )
     names = "".join(_text(across.at(at + 0.5), _HEIGHT - 18, label) for at, label in enumerate(labels))
     return _svg(title, _grid(across, up, (), y_ticks) + bars + names, lines)
+
+
+def standalone(svg: str) -> str:
+    """A plot of a page as a file of its own, which brings the page's colours along."""
+    style = (files(__package__) / "style.css").read_text(encoding="utf-8")
+    shown = "svg { background: var(--paper); }"
+    return svg.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1).replace(
+        ">", f"><style>{style}{shown}</style>", 1
+    )
 
 
 def ticks(low: float, high: float) -> list[float]:

@@ -68,5 +68,5 @@ def _said(trial: Trial) -> str:
     row = trial.last_row
     name = f"{trial.variant.name}, seed {trial.seed}"
     if row is None:
-        return f"{name}: {trial.divergence}"
+        return f"{name}: {(trial.divergence or '').split('. ')[0]}"
     return f"{name}: rel {row['val_rel']:.3f}, rms {row['val_rms']:.3f} m, {row['seconds']:.0f} s"

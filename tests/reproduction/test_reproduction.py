@@ -1,0 +1,168 @@
+"""The paper's tables and figures: live figures, claims marked as claims, other frames marked as others."""
+
+import re
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+import torch
+from rich.console import Console
+
+from leadline.cli import main
+from leadline.data.sources.catalog import open_source
+from leadline.data.sources.densedepth_nyu import DenseDepthNyu
+from leadline.networks.depth_net import DepthNet
+from leadline.options import Recipe, ReproduceOptions
+from leadline.recipes import read_recipe
+from leadline.report.run import read_runs
+from leadline.reproduction import networks, trainings
+from leadline.reproduction.claims import PARAMETERS
+from leadline.reproduction.exhibit import data_note
+from leadline.reproduction.reproduce import EXHIBITS, NEED_NO_FRAMES
+from leadline.reproduction.step_time import STEP, open_training_step
+
+
+@pytest.fixture(scope="module")
+def frames(tmp_path_factory, write_scenes) -> Path:
+    return write_scenes(tmp_path_factory.mktemp("frames"), rooms=4, frames=2)
+
+
+def cells(markdown: str) -> dict[str, list[str]]:
+    rows = [[cell.strip() for cell in line.strip("|\n").split("|")] for line in markdown.splitlines()]
+    return {row[0]: row[1:] for row in rows}
+
+
+def test_table_1_counts_the_networks_and_marks_the_papers_claims(monkeypatch):
+    monkeypatch.setattr(networks, "HEIGHT", 64)  # parameters do not depend on it, and time does
+    monkeypatch.setattr(networks, "WIDTH", 64)
+    exhibit = networks.encoders_table()
+    rows = cells(exhibit.files["table1.md"])
+    assert rows["yolov8n"][:4] == ["1,272,656", "849,777", "2,122,433", "2,142,192"]
+    assert rows["densenet169"][0] == "12,484,480"
+    assert rows["densenet169"][3] == "not known here"
+    claimed = [at for at, name in enumerate(rows["network"]) if name == "the paper's claim"]
+    assert rows["yolov8n"][claimed[0]] == f"{PARAMETERS['yolov8n']:,}"
+    assert "The paper's 2,142,192" in exhibit.caption
+
+
+def test_table_2_adds_up_and_has_the_papers_shapes():
+    rows = cells(networks.architecture_table().files["table2.md"])
+    parameters = [int(row[1].replace(",", "")) for name, row in rows.items() if name not in ("stage", "---", "all")]
+    assert sum(parameters) == 2_122_433 == int(rows["all"][1].replace(",", ""))
+    shapes = {name: rows[name][0] for name in ("bottleneck", "up1", "up2", "up3", "up4", "head")}
+    assert shapes == {
+        "bottleneck": "256x8x10", "up1": "128x15x20", "up2": "64x30x40", "up3": "32x60x80", "up4": "16x120x160",
+        "head": "1x120x160",
+    }  # fmt: skip
+
+
+def test_figure_2_draws_each_block_beside_the_features_that_it_is_given():
+    svg = networks.architecture_figure().files["figure2.svg"]
+    root = ElementTree.fromstring(svg)
+    name = "{http://www.w3.org/2000/svg}text"
+    places = {text.text: float(text.get("y")) for text in root.iter(name) if text.get("class") == "title"}
+    given = {"up4": "0 Conv", "up3": "2 C2f", "up2": "4 C2f", "up1": "6 C2f"}
+    assert {block: places[block] for block in given} == {block: places[stage] for block, stage in given.items()}
+    assert places["bottleneck"] > places["9 SPPF"]
+    assert places["head"] < places["up4"]
+    assert "prefers-color-scheme: dark" in svg
+
+
+def test_other_frames_than_the_papers_are_marked(frames):
+    assert data_note(open_source(frames)).startswith("Not on NYU Depth v2, which the paper used")
+    assert "8 frames of 4 rooms" in data_note(open_source(frames))
+    nyu = object.__new__(DenseDepthNyu)
+    nyu.root, nyu.frames = Path("nyu_data.zip"), ()
+    assert data_note(nyu) == "On NYU Depth v2 (nyu_data.zip), as in the paper."
+
+
+@pytest.fixture(scope="module")
+def everything(frames, tmp_path_factory) -> Path:
+    """All exhibits, but for DenseNet-169, whose files are half a gigabyte."""
+    out = tmp_path_factory.mktemp("reproduction")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LEADLINE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setattr("leadline.training.run_log.draw_curves", lambda *_: None)
+        patch.setattr("leadline.reproduction.frames.ENCODERS", ("yolov8n",))
+        assert main(words(frames, out)) == 0
+    return out
+
+
+def words(frames: Path, out: Path, exhibit: str = "all") -> list[str]:
+    flags = "--pace quick --size 64x64 --steps 1 --epochs 1 --weights none --pictures 1 --rounds 0"
+    return ["reproduce", exhibit, "--data", str(frames), "--out", str(out), *flags.split()]
+
+
+def test_all_is_on_one_page_that_needs_nothing_else(everything):
+    page = (everything / "report.html").read_text(encoding="utf-8")
+    titles = re.findall(r"<h2>((?:Table|Figure) \d)", page)
+    assert titles == ["Table 1", "Table 2", "Table 3", "Figure 1", "Figure 2", "Figure 3", "Figure 4", "Figure 5"]
+    assert page.count("Not on NYU Depth v2") == len(EXHIBITS) - len(NEED_NO_FRAMES)
+    assert re.findall(r"<script|<link|@import|src=\"(?!data:)", page) == []
+    assert {path.name for path in everything.iterdir()} == {
+        "report.html", "table1.md", "table2.md", "table3.md", "figure2.svg", "figure3-loss.svg", "figure4.svg",
+        "training", "overfit-yolov8n",
+    }  # fmt: skip
+
+
+def test_table_3_has_every_nyu_protocol_with_its_version_and_the_constant_below(everything):
+    lines = (everything / "table3.md").read_text().splitlines()[2:]
+    names = [line.strip("| ").split(" | ")[0] for line in lines]
+    assert names[::2] == [
+        f"{name} v1" for name in (
+            "plain", "densedepth-paper", "densedepth-head", "eigen", "eigen-flip", "fastdepth", "fastdepth-fixed",
+            "median-aligned", "lstsq-aligned-depth", "lstsq-aligned-log", "lstsq-aligned-disparity",
+        )
+    ]  # fmt: skip
+    assert set(names[1::2]) == {"constant prediction"}
+
+
+def test_what_was_trained_is_not_trained_again(everything, frames, monkeypatch, capsys):
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr("leadline.training.train.train", never)
+    assert main(words(frames, everything, "figure4")) == 0
+    assert capsys.readouterr().out.strip().endswith("figure4.html")
+
+
+def test_a_training_that_is_there_is_taken(everything, frames, tmp_path, monkeypatch):
+    assert main([*words(frames, tmp_path, "figure5"), "--run", str(everything / "training")]) == 0
+    assert not (tmp_path / "training").exists()
+    assert (tmp_path / "figure5.html").read_text().count("<figure>") == 4
+
+
+@pytest.mark.parametrize("pace", ["paper", "quick"])
+def test_the_papers_pace_is_the_papers_and_the_quick_one_is_shorter(pace, frames, everything, tmp_path, monkeypatch):
+    asked: list[Recipe] = []
+    (some_run,) = read_runs([everything / "training"], model="best")
+    monkeypatch.setattr(trainings, "_trained", lambda recipe, *_: asked.append(recipe) or some_run)
+    options = ReproduceOptions("all", data=frames, out=tmp_path, pace=pace)
+    trainings.overfitting(options, "yolov8n", Console())
+    trainings.whole_training(options, open_source(frames), Console())
+    heart, whole = asked
+    assert heart.optim.loss == whole.optim.loss == read_recipe("paper-yolov8n").optim.loss
+    assert whole.data.split_by == "room"  # no official test set: what is measured was never seen
+    if pace == "paper":
+        assert (heart.optim.epochs, heart.optim.learning_rate, heart.optim.schedule) == (6000, 1e-4, "constant")
+        assert whole.optim == read_recipe("paper-yolov8n").optim
+    else:
+        assert (heart.optim.epochs, heart.optim.learning_rate, heart.optim.schedule) == (300, 1e-3, "cosine")
+        assert whole.optim.epochs == 8
+
+
+@pytest.mark.parametrize("exhibit", [name for name in EXHIBITS if name not in NEED_NO_FRAMES])
+def test_an_exhibit_of_frames_asks_for_frames(exhibit, tmp_path, capsys):
+    assert main(["reproduce", exhibit, "--out", str(tmp_path / "out")]) == 2
+    assert f"{exhibit} needs frames: --data DIR" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_timed_step_is_a_whole_step(monkeypatch):
+    net = DepthNet("yolov8n")
+    monkeypatch.setattr("leadline.networks.depth_net.DepthNet", lambda encoder: net)
+    subject = open_training_step("yolov8n", 2, 64, 64)
+    before = [parameter.clone() for parameter in net.parameters()]
+    subject.actions[STEP]()
+    assert any(not torch.equal(old, new) for old, new in zip(before, net.parameters(), strict=True))
+    assert all(bool(torch.isfinite(parameter).all()) for parameter in net.parameters())
