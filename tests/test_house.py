@@ -19,7 +19,7 @@ FLOORS = {
     6: "cli __main__",
     5: "studies reproduction",
     4: "training report",
-    3: "doctor evaluation export labelling benchmark",
+    3: "doctor evaluation export labelling benchmark synthesis",
     2: "data inference",
     1: "box depth networks losses metrics model_card options recipes run_folder",
     0: "errors atomic downloads parallel __init__",

@@ -38,6 +38,7 @@ VERBS = {
     "data check": Verb(options.CheckOptions, "leadline.doctor.check:check_command"),
     "data prepare": Verb(options.PrepareOptions, "leadline.data.frames:prepare_command"),
     "data label": Verb(options.LabelOptions, "leadline.labelling.label:label_command"),
+    "data synth": Verb(options.SynthOptions, "leadline.synthesis.synthesize:synth_command"),
     "data download": Verb(options.DownloadOptions, "leadline.data.download_sets:download_command"),
 }
 
@@ -155,8 +156,12 @@ def _help() -> str:
 
 
 def _missing_package(word: str, package: str) -> str:
-    extra = "export" if package.startswith("onnx") else "train"
+    extra = next((extra for start, extra in _EXTRAS.items() if package.startswith(start)), "train")
     return f"{word} needs the package {package}: pip install 'leadline[{extra}]'"
+
+
+_EXTRAS = {"onnx": "export", "embreex": "synth"}
+"""The extra that brings a package, by how its name begins; the others come with train."""
 
 
 def run() -> None:

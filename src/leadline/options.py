@@ -703,6 +703,38 @@ def read_aspect(text: str) -> float:
 
 
 @dataclass(frozen=True)
+class SynthOptions:
+    """Make rooms out of nothing: pictures with exact depth, as a source of frames like any other."""
+
+    out: Path
+    """Folder of the scenes; frames that are in it already are passed over."""
+    frames: int
+    """How many to have in it."""
+    seed: int = 0
+    """Another seed gives other rooms; the same one the same bytes, whatever the number of workers."""
+    size: str = "480x640"
+    """Of the pictures, HEIGHTxWIDTH."""
+    sensor: Literal["none", "camera", "kinect"] = "camera"
+    """none: clean pictures; camera: exposure, lens, noise and compression of real ones, with exact depth; kinect: also
+    the noise and the holes of its depth."""
+    textures: Path | None = None
+    """Photographs for pictures, screens, wallpaper and fabrics: any folder of them. They are painted when not given."""
+    fov_deg: tuple[float, float] = (45.0, 95.0)
+    """Smallest and largest angle of view across the longer side, in degrees."""
+    workers: int | None = None
+    """Processes that render; one for each core when not given."""
+
+    def __post_init__(self) -> None:
+        height, width = read_size(self.size)
+        _require(max(height, width) <= 4096, "size", "at most 4096 pixels a side", self.size)
+        _require(self.frames >= 1, "frames", "at least 1", self.frames)
+        _require(self.seed >= 0, "seed", "at least 0", self.seed)
+        low, high = self.fov_deg
+        _require(10 <= low <= high <= 150, "fov_deg", "two angles, the smaller first, from 10 to 150", self.fov_deg)
+        _require(self.workers is None or self.workers >= 1, "workers", "at least 1", self.workers)
+
+
+@dataclass(frozen=True)
 class DownloadOptions:
     """Fetch a public data set by its name, and unpack it."""
 

@@ -1,0 +1,1 @@
+"""Rooms out of nothing: procedural indoor scenes with exact depth, written as an ordinary source of frames."""
