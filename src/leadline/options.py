@@ -88,6 +88,8 @@ class DataOptions:
     """Metres per step of the depth files, when it is not what their format implies (16-bit PNG: 0.001)."""
     more: tuple[Annotated[MoreSource, _ON_THE_COMMAND_LINE], ...] = ()
     """Further sources that only teach, each with its share of a batch and its weight in the loss."""
+    synthetic_frames: int | None = None
+    """With no data.root: train on this many rendered frames of the input's size, made once, in the cache folder."""
     balance: Balance = "frame"
     """frame: each frame comes once in a pass; room: each room comes as often as any other, its frames in turn."""
     epoch_frames: int | None = None
@@ -140,6 +142,12 @@ class DataOptions:
     def __post_init__(self) -> None:
         _require(0 < self.validation_share < 1, "data.validation_share", "between 0 and 1", self.validation_share)
         _require(self.limit is None or self.limit > 0, "data.limit", "at least 1", self.limit)
+        _require(
+            self.synthetic_frames is None or self.synthetic_frames > 0,
+            "data.synthetic_frames",
+            "at least 1",
+            self.synthetic_frames,
+        )
         _require(self.height >= 32, "data.height", "at least 32 pixels", self.height)
         _require(self.width >= 32, "data.width", "at least 32 pixels", self.width)
         _require(0 <= self.flip <= 1, "data.flip", "a probability", self.flip)

@@ -23,6 +23,7 @@ from leadline.training.reporting import Reporter
 from leadline.training.run_log import RunLog
 from leadline.training.step import learning_rate_at, set_training_mode, take_step
 from leadline.training.stopping import StopWatch
+from leadline.training.synthetic_rooms import with_rooms
 from leadline.training.training_data import TrainingData, begin_run, constant_metrics, load_training_data
 from leadline.training.validation import ValidationReport, validate
 
@@ -46,6 +47,7 @@ def train(options: TrainOptions, *, console: Console | None = None) -> Path:
     check_names(plan.recipe)
     watch = StopWatch(plan.budget_s)
     fabric = start_fabric(plan.recipe.run)
+    plan = with_rooms(plan, console)
     data = load_training_data(plan, fabric, console)
     steps = len(data.train) * plan.recipe.optim.epochs
     learner = build_learner(plan, fabric, steps=steps, median_m=data.median_m)
