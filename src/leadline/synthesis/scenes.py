@@ -62,7 +62,7 @@ def build_scene(dice: Dice, photographs: Sequence[Path] = ()) -> Scene:
     floor_things = scatter(dice, ON_FLOORS, width=width, depth=depth, count=int(12 * dice.random() ** 2), headroom=1.0)
     lights = lights[:MOST_LIGHTS] or ceiling_lights(dice, width, depth, height, panels=False)[:1]
     ambient = np.mean([light.colour for light in lights], axis=0)
-    ambient *= float(dice.uniform(0.1, 0.4)) / max(float(np.mean(ambient)), 1e-6)
+    ambient *= float(dice.uniform(0.07, 0.3)) / max(float(np.mean(ambient)), 1e-6)
     return Scene(
         kind=shell.kind,
         size=shell.size,

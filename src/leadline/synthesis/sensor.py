@@ -29,14 +29,18 @@ def take_picture(rendered: Rendered, dice: Dice, *, sensor: Sensor) -> bytes:
         sensor: "none" is well exposed, sharp and without noise.
     """
     if sensor == "none":
-        levels = _developed(rendered.light * _gain(rendered.light, stops=0.0), warm=np.ones(3), shoulder=1.0)
+        levels = _developed(
+            rendered.light * _gain(rendered.light, stops=0.0), warm=np.ones(3), shoulder=1.0, contrast=1.15
+        )
         return _jpeg(levels, quality=95)
     light = rendered.light * _gain(rendered.light, stops=_stops(dice))
     light = _through_lens(light, dice)
     light = _noisy(light, dice)
     average = light.mean((0, 1))
     warm = (average.mean() / np.maximum(average, 1e-6)) ** float(dice.uniform(0.2, 1.0)) * dice.normal(1, 0.04, 3)
-    levels = _developed(light, warm=warm, shoulder=float(dice.uniform(0.8, 1.8)))
+    levels = _developed(
+        light, warm=warm, shoulder=float(dice.uniform(0.6, 1.5)), contrast=float(dice.uniform(1.0, 1.4))
+    )
     return _jpeg(levels, quality=int(dice.integers(60, 96)))
 
 
@@ -90,10 +94,10 @@ def _stops(dice: Dice) -> float:
 
 
 def _gain(light: NDArray, *, stops: float) -> float:
-    """Brings the middle of the picture's levels to a fifth, without burning out more than a tenth by much."""
+    """Brings the middle of the picture's levels to a sixth, without burning out more than a tenth by much."""
     level = light.mean(-1)
     middle, bright = float(np.median(level)), float(np.percentile(level, 92))
-    return 2**stops * min(0.22 / max(middle, 1e-5), 0.95 / max(bright, 1e-5))
+    return 2**stops * min(0.17 / max(middle, 1e-5), 0.85 / max(bright, 1e-5))
 
 
 def _through_lens(light: NDArray, dice: Dice) -> NDArray:
@@ -141,11 +145,12 @@ def _noisy(light: NDArray, dice: Dice) -> NDArray:
     return np.maximum(light + grain * np.sqrt(read**2 + shot**2 * np.maximum(light, 0)), 0)
 
 
-def _developed(light: NDArray, *, warm: NDArray, shoulder: float) -> NDArray[np.uint8]:
-    """White balance, a soft shoulder, gamma."""
+def _developed(light: NDArray, *, warm: NDArray, shoulder: float, contrast: float) -> NDArray[np.uint8]:
+    """White balance, a soft shoulder, gamma, contrast about the middle."""
     balanced = np.maximum(light * warm.astype(np.float32), 0)
     bent = (1 - np.exp(-shoulder * balanced)) / (1 - np.exp(-shoulder))
-    return (np.clip(bent, 0, 1) ** (1 / 2.2) * 255 + 0.5).astype(np.uint8)
+    levels = 0.45 + contrast * (np.clip(bent, 0, 1) ** (1 / 2.2) - 0.45)
+    return (np.clip(levels, 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
 def _jpeg(levels: NDArray[np.uint8], *, quality: int) -> bytes:
