@@ -21,7 +21,7 @@ FLOORS = {
     4: "training report",
     3: "doctor evaluation export labelling benchmark synthesis",
     2: "data inference",
-    1: "box depth networks losses metrics model_card options recipes run_folder",
+    1: "box depth scale networks losses metrics model_card options recipes run_folder",
     0: "errors atomic downloads parallel __init__",
 }
 """A room imports only from floors below it and from itself. `__init__` counts where others take its `__version__`."""
@@ -32,6 +32,7 @@ STAIRS = {
     ("downloads", "atomic"): "one process at a time fetches, as one at a time prepares",
     ("atomic", "errors"): "a failed writing is one of the failures that a person can act on",
     ("downloads", "errors"): "so is a failed download",
+    ("scale", "depth"): "points change the scale of a depth map",
     ("recipes", "options"): "a recipe is options in a file",
     ("model_card", "depth"): "a card says how pictures are framed",
     ("networks", "model_card"): "a model file is a network and its card",

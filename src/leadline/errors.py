@@ -5,6 +5,7 @@ LeadlineError              1   anything below; the command line prints it withou
 ├── UsageError             2   options that cannot be meant
 │   └── RecipeError        2   a recipe with a wrong field (names the field, its line, what is allowed)
 ├── InputError             3   images, depth files or folders that cannot be used
+│   └── PointsRefused      3   measured distances that do not make depth better
 ├── ModelFileError         4   a model or weights file that cannot be used
 │   └── UnsafeWeightsError 4   a pickle that asks for more than tensors and their names
 ├── DownloadError          5   a file that could not be fetched
@@ -44,6 +45,10 @@ class InputError(LeadlineError):
     """An image, a depth file or a folder of them that cannot be used."""
 
     exit_code = 3
+
+
+class PointsRefused(InputError):
+    """Measured distances that do not make depth better: none, too few, or in contradiction."""
 
 
 class ModelFileError(LeadlineError):

@@ -6,9 +6,10 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import Any, get_args
 
 from leadline import __version__
+from leadline.depth.correction import Correction, Form
 from leadline.depth.framing import Framing
 from leadline.errors import ModelFileError
 
@@ -38,6 +39,7 @@ class ModelCard:
         made_by: version of leadline that wrote the file.
         canonical_focal: focal length, as a share of the input's width, of the camera that the network's metres are
             for; None when it was taught without regard to cameras.
+        correction: what `leadline calibrate` found that the network's metres are to be corrected by; None: nothing.
     """
 
     encoder: str
@@ -54,6 +56,7 @@ class ModelCard:
     scores: dict[str, float] = field(default_factory=dict)
     made_by: str = __version__
     canonical_focal: float | None = None
+    correction: Correction | None = None
 
     @property
     def framing(self) -> Framing:
@@ -97,6 +100,7 @@ class ModelCard:
             f"{name} {self.scores[name]:.3f}" for name in ("rel", "rms", "delta1") if name in self.scores
         )
         frames = f"{self.data['frames']} frames" if "frames" in self.data else "frames that are not said"
+        corrected = [] if self.correction is None else [f"calibrated: {self.correction}"]
         median = "" if self.training_median_m is None else f" of {self.training_median_m:.2f} m median depth"
         return "\n".join(
             [
@@ -104,6 +108,7 @@ class ModelCard:
                 f"input {self.height}x{self.width} ({self.fit}); made by leadline {self.made_by}",
                 f"licence: {self.licence}",
                 f"trained on {frames}{median}; its own validation: {scores or 'none'}",
+                *corrected,
             ]
         )
 
@@ -141,7 +146,10 @@ def read_card(metadata: Mapping[str, str] | None, *, name: str) -> tuple[ModelCa
         )
     own = {entry.name for entry in fields(ModelCard)}
     try:
-        card = ModelCard(**{key: value for key, value in content.items() if key in own})
+        known = {key: value for key, value in content.items() if key in own}
+        if known.get("correction") is not None:
+            known["correction"] = Correction(**known["correction"])
+        card = ModelCard(**known)
         _check(card)
     except (TypeError, ValueError) as error:
         raise ModelFileError(f"{name}: its leadline metadata are damaged ({error})") from error
@@ -155,5 +163,7 @@ def _check(card: ModelCard) -> None:
         raise ValueError(f"input of {card.height}x{card.width}")
     if card.canonical_focal is not None and not 0 < float(card.canonical_focal) < math.inf:
         raise ValueError(f"canonical focal length {card.canonical_focal}")
+    if card.correction is not None and card.correction.form not in get_args(Form):
+        raise ValueError(f"correction of form {card.correction.form!r}")
     if card.fit not in ("letterbox", "stretch"):
         raise ValueError(f"fit {card.fit!r}")

@@ -403,6 +403,9 @@ class PredictOptions:
     """NEAR,FAR in metres: the reddest and bluest depth of a stream's colours; by its first frame when not given."""
     stall_s: float = 10.0
     """How long a camera or an address may say nothing."""
+    points: Path | None = None
+    """Measured distances, which set the scale: a CSV of pixels or of a range sensor's angles, a depth image, or a
+    folder of them (docs/calibration.md)."""
     device: str = "auto"
     """auto, cpu or cuda."""
     backend: str = "auto"

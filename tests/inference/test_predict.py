@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -314,3 +315,27 @@ def test_the_cores_are_shared_among_the_workers(tmp_path, monkeypatch, model):
 def test_no_workers_are_refused():
     with pytest.raises(RecipeError, match="workers must be at least 1, got 0"):
         PredictOptions(("a.jpg",), workers=0)
+
+
+# --- Points ---
+
+
+def test_points_of_a_file_set_the_scale_of_their_photograph(tmp_path, capsys, model):
+    there, elsewhere = photo(tmp_path / "a.jpg"), photo(tmp_path / "b.jpg")
+    plain = model.predict(there).metres
+    rows = [f"a.jpg,{x},40,{plain[40, x] * 1.4}" for x in range(5, 120, 5)]
+    (tmp_path / "points.csv").write_text("\n".join(["image,x,y,metres", *rows]))
+    predict_command(replace(options(tmp_path, there, elsewhere, save="npy"), points=tmp_path / "points.csv"))
+    assert np.median(np.load(tmp_path / "out" / "a_npy.npy") / plain) == pytest.approx(1.4, abs=0.03)
+    assert np.array_equal(np.load(tmp_path / "out" / "b_npy.npy"), plain)
+    said = capsys.readouterr().err
+    assert "a.jpg: 1.4" in said
+    assert "b.jpg: as the model says; no points for it" in said
+
+
+def test_a_photograph_with_points_outside_it_is_skipped(tmp_path, capsys):
+    (tmp_path / "points.csv").write_text("image,x,y,metres\na.jpg,500,40,2\n")
+    both = [photo(tmp_path / name) for name in ("a.jpg", "b.jpg")]
+    with pytest.raises(PartialFailure, match="1 of 2 inputs were skipped"):
+        predict_command(replace(options(tmp_path, *both, save="npy"), points=tmp_path / "points.csv"))
+    assert "1 of 1 points are outside the picture of 120x80" in capsys.readouterr().err

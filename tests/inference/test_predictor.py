@@ -18,6 +18,7 @@ import torch
 from PIL import ExifTags, Image
 
 from leadline.depth.camera import Camera
+from leadline.depth.correction import Correction
 from leadline.errors import InputError, ModelFileError, UsageError
 from leadline.export.export import export
 from leadline.inference import predictor as predictor_module
@@ -378,3 +379,69 @@ def test_a_card_of_before_there_were_cameras_is_read():
     del content["canonical_focal"]
     card, _ = read_card({METADATA_KEY: json.dumps(content)}, name="old")
     assert card == CARD
+
+
+# --- Points ---
+
+
+def points_of(depth_m: np.ndarray, count: int, factor: float) -> list[list[float]]:
+    random = np.random.default_rng(0)
+    rows, columns = (random.integers(0, size, count) for size in depth_m.shape)
+    return [[x, y, depth_m[y, x] * factor] for y, x in zip(rows, columns, strict=True)]
+
+
+@pytest.mark.parametrize("size", [(90, 130), (90, 77)])
+def test_points_set_the_scale(predictor, size):
+    """Also of a picture that does not fill the network's input."""
+    pixels = photograph(*size)
+    plain = predictor.predict(pixels)
+    scaled = predictor.predict(pixels, points=points_of(plain.metres, 30, 1.3))
+    assert np.median(scaled.metres / plain.metres) == pytest.approx(1.3, abs=0.03)
+    assert scaled.correction.points == 30
+    assert plain.correction is None
+
+
+def test_each_of_several_pictures_has_its_own_points(predictor):
+    first, second = photograph(), photograph(seed=1)
+    plain = predictor.predict([first, second])
+    scaled = predictor.predict([first, second], points=[None, points_of(plain[1].metres, 30, 0.7)])
+    assert np.array_equal(scaled[0].metres, plain[0].metres)
+    assert np.median(scaled[1].metres / plain[1].metres) == pytest.approx(0.7, abs=0.02)
+    with pytest.raises(UsageError, match="points for 1 of 2 photographs"):
+        predictor.predict([first, second], points=[None])
+
+
+def test_points_that_do_not_help_leave_the_depth_as_it_is_with_a_warning(predictor):
+    plain = predictor.predict(photograph())
+    with pytest.warns(predictor_module.PointsDoNotHelp, match="asks for a scale that cannot be meant"):
+        refused = predictor.predict(photograph(), points=[[3, 3, 4000.0]])
+    assert np.array_equal(refused.metres, plain.metres)
+    assert "cannot be meant" in refused.correction.refused
+
+
+def test_points_that_are_not_in_the_picture_are_an_error(predictor):
+    with pytest.raises(InputError, match="1 of 1 points are outside the picture of 130x90"):
+        predictor.predict(photograph(), points=[[130, 3, 2.0]])
+    with pytest.raises(InputError, match="distance of 0 m"):
+        predictor.predict(photograph(), points=[[13, 3, 0.0]])
+
+
+def test_a_calibrated_model_corrects_what_it_says(predictor):
+    calibrated = Predictor(predictor.network, replace(predictor.card, correction=Correction("scale", math.log(1.25))))
+    ratio = calibrated.predict(photograph()).metres / predictor.predict(photograph()).metres
+    assert ratio == pytest.approx(1.25, rel=1e-5)
+
+
+def test_a_card_keeps_its_correction():
+    card = replace(CARD, correction=Correction("log", 0.1, 1.2, 0.5, 4.0, error=0.03, points=12, pictures=4))
+    assert read_card({METADATA_KEY: card.to_json()}, name="model")[0] == card
+    assert (
+        "calibrated: 1.184 times at 1.4 m, by a line in log depth (+- 3.0%), from 12 points in 4 pic" in card.describe()
+    )
+
+
+def test_a_card_with_a_damaged_correction_is_refused():
+    text = replace(CARD, correction=Correction("log", 0.1)).to_json()
+    for wrong in (text.replace('"gain": 1.0', '"gain": -1.0'), text.replace('"gain"', '"again"')):
+        with pytest.raises(ModelFileError, match="metadata are damaged"):
+            read_card({METADATA_KEY: wrong}, name="model")

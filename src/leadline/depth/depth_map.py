@@ -12,6 +12,7 @@ from PIL import Image
 
 from leadline.depth.camera import Camera
 from leadline.depth.colors import colorize, depth_range_m, legend
+from leadline.depth.correction import Correction
 from leadline.depth.files import write_depth16, write_npy
 from leadline.depth.floor import Floor, find_floor
 from leadline.depth.framing import under_centres
@@ -46,6 +47,8 @@ class DepthMap:
         image: (H, W, 3) uint8 RGB, the photograph, when it is at hand.
         camera: that took it, of H x W pixels; a predictor gives the one it was told, or read in the EXIF, or else
             supposes that of the training.
+        correction: what points measured in this photograph made of the model's metres, or why nothing; None without
+            points.
 
     Raises:
         ValueError: another shape or type.
@@ -59,6 +62,7 @@ class DepthMap:
     metres: NDArray[np.float32]
     image: NDArray[np.uint8] | None = None
     camera: Camera | None = None
+    correction: Correction | None = None
 
     def __post_init__(self) -> None:
         metres, image, camera = self.metres, self.image, self.camera

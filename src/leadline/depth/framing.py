@@ -106,6 +106,24 @@ class Framing:
             inner_height=place.height,
         )
 
+    def shares(self, x_px: NDArray, y_px: NDArray, *, height: int, width: int) -> tuple[NDArray, NDArray]:
+        """Where pixels of the picture are in the network's input, as shares of its width and of its height.
+
+        Args:
+            x_px: columns of the picture; 0 is the centre of the first.
+            y_px: rows.
+            height: of the picture, in pixels.
+            width: of the picture, in pixels.
+
+        Example:
+            >>> Framing(height=240, width=320).shares(np.array([359.5]), np.array([479.5]), height=960, width=720)
+            (array([0.5]), array([0.5]))
+        """
+        place = self.placement(height=height, width=width)
+        x = (x_px + 0.5) * place.width / width + place.left
+        y = (y_px + 0.5) * place.height / height + place.top
+        return x / self.width, y / self.height
+
     def restore(self, depth_m: NDArray[np.float32], *, height: int, width: int) -> NDArray[np.float32]:
         """Predicted depth at the picture's own size: the padding cut off, the rest resized bilinearly.
 

@@ -16,14 +16,15 @@ from rich.progress import Progress
 
 from leadline.depth.camera import Camera
 from leadline.depth.depth_map import IN_SPACE, SAVE_KINDS, SAVE_SUFFIXES, DepthMap, SaveKind
-from leadline.depth.images import IMAGE_SUFFIXES
+from leadline.depth.images import IMAGE_SUFFIXES, read_image
 from leadline.errors import InputError, PartialFailure, UsageError, did_you_mean
-from leadline.inference.predictor import Predictor, UnusualShape, load
+from leadline.inference.predictor import PointsDoNotHelp, Predictor, UnusualShape, load
 from leadline.inference.streams.outputs import STREAM_KINDS
 from leadline.inference.streams.record import is_recording, predict_streams
 from leadline.model_card import USUAL_FOCAL
 from leadline.options import PredictOptions, read_intrinsics
 from leadline.parallel import cores, in_order
+from leadline.scale.readings import PointsOf, open_readings
 
 Kind = TypeVar("Kind", bound=str)
 
@@ -40,6 +41,8 @@ def predict_command(options: PredictOptions) -> None:
     streams = [text for text in options.inputs if is_recording(text, options)]
     if not streams:
         _predict_photographs(options)
+    elif options.points is not None:
+        raise UsageError("--points are of photographs; frames of a stream get theirs in Python, predict(..., points=)")
     elif len(streams) == len(options.inputs):
         predict_streams(options, kinds=save_kinds(options.save or "video", known=STREAM_KINDS))
     else:
@@ -54,13 +57,14 @@ def _predict_photographs(options: PredictOptions) -> None:
     workers = min(options.workers or cores(), len(inputs))
     threads = options.threads or max(1, cores() // workers)
     predictor = load(options.model, device=options.device, backend=options.backend, threads=threads)
+    points_of = None if options.points is None else open_readings(options.points, pictures=len(inputs))
     needs_camera = bool({*kinds} & {*IN_SPACE}) or predictor.card.canonical_focal is not None
-    if (given or options.focal_px) and not needs_camera:
+    if (given or options.focal_px) and not (needs_camera or points_of):
         raise UsageError(
             f"--focal-px, --intrinsics: {predictor.card.encoder} was taught without regard to cameras, and cannot use "
             f"them, and neither can what is written; --save {','.join(IN_SPACE)} would"
         )
-    work = partial(_predict_and_save, predictor, options=options, kinds=kinds, given=given)
+    work = partial(_predict_and_save, predictor, options=options, kinds=kinds, given=given, points_of=points_of)
     console = Console(stderr=True)
     quiet = not console.is_terminal or len(inputs) < 3
     skipped = 0
@@ -68,6 +72,7 @@ def _predict_photographs(options: PredictOptions) -> None:
     cameras: Counter[str] = Counter()
     with warnings.catch_warnings(), Progress(console=console, disable=quiet) as progress:
         warnings.simplefilter("ignore", UnusualShape)  # said below, once for all
+        warnings.simplefilter("ignore", PointsDoNotHelp)  # said for each
         results = in_order(work, output_names(inputs).items(), workers=workers)
         for result in progress.track(results, total=len(inputs), description="predicting"):
             if isinstance(result, InputError):
@@ -77,6 +82,8 @@ def _predict_photographs(options: PredictOptions) -> None:
                 print(*result.written, sep="\n")
                 doubtful += filter(None, [result.doubt])
                 cameras[result.camera] += 1
+                if points_of is not None:
+                    _tell(console, f"scale of {result.scale}", doubtful=result.scale_is_doubtful)
     if doubtful:
         _tell(console, f"{len(doubtful)} of {len(inputs)} inputs have an unusual shape: {doubtful[0]}")
     if needs_camera and cameras:
@@ -91,6 +98,8 @@ class _Result(NamedTuple):
     written: list[Path]
     doubt: str | None
     camera: str
+    scale: str
+    scale_is_doubtful: bool
 
 
 def _predict_and_save(
@@ -100,12 +109,16 @@ def _predict_and_save(
     options: PredictOptions,
     kinds: Sequence[SaveKind],
     given: tuple[float, float, float, float] | None,
+    points_of: PointsOf | None,
 ) -> _Result | InputError:
     path, name = item
     try:
         given_px = given[0] if given else options.focal_px
         focal_px = given_px or predictor.known_focal_px(path)
-        depth_map = predictor.predict(path, focal_px=focal_px)
+        pixels = read_image(path)
+        height, width = pixels.shape[:2]
+        points = None if points_of is None else points_of(path, height=height, width=width, focal_px=focal_px)
+        depth_map = predictor.predict(pixels, focal_px=focal_px, points=points)
         if given:
             depth_map = _with_intrinsics(depth_map, given, name=str(path))
     except InputError as error:
@@ -116,7 +129,9 @@ def _predict_and_save(
     height, width = depth_map.metres.shape
     doubt = predictor.shape_doubt(height=height, width=width)
     camera = "given" if given_px else "by EXIF" if focal_px else "unknown"
-    return _Result(targets, doubt and f"{path}: {doubt}", camera)
+    correction = depth_map.correction
+    scale = f"{path}: {correction or 'as the model says; no points for it'}"
+    return _Result(targets, doubt and f"{path}: {doubt}", camera, scale, not correction or bool(correction.refused))
 
 
 def _with_intrinsics(depth_map: DepthMap, given: tuple[float, float, float, float], *, name: str) -> DepthMap:
@@ -140,8 +155,8 @@ def _tell_focal_lengths(console: Console, cameras: Counter[str], supposed_focal:
     )
 
 
-def _tell(console: Console, text: str) -> None:
-    console.print(text, style="yellow", highlight=False, markup=False, soft_wrap=True)
+def _tell(console: Console, text: str, *, doubtful: bool = True) -> None:
+    console.print(text, style="yellow" if doubtful else None, highlight=False, markup=False, soft_wrap=True)
 
 
 def find_images(inputs: Sequence[str]) -> list[Path]:

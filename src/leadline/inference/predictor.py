@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias, overload
+from typing import Any, TypeAlias, cast, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,19 +13,31 @@ from PIL import Image
 
 from leadline.box import find_model
 from leadline.depth.camera import Camera
+from leadline.depth.correction import Correction
 from leadline.depth.depth_map import DepthMap
 from leadline.depth.images import read_focal_px, read_image
-from leadline.errors import InputError, ModelFileError, UsageError
+from leadline.errors import InputError, ModelFileError, PointsRefused, UsageError
 from leadline.inference.runtimes.catalog import open_model
 from leadline.inference.runtimes.contract import Network
 from leadline.model_card import ModelCard, read_card
 from leadline.parallel import cores, in_order
+from leadline.scale.fit import Scaled, scale_to_points
+from leadline.scale.points import Points
+from leadline.scale.robust import SCALE_SIGMA
 
 Picture: TypeAlias = Path | str | Image.Image | NDArray[np.uint8]
 """A file, a Pillow picture, or an array (H, W, 3) uint8 RGB."""
 
 LEAST_SHARE = 0.5
 """Below this share of the network's input that a picture fills, its shape is too far from the training's."""
+
+
+PointsLike: TypeAlias = Points | NDArray | list[Any]
+"""`Points`, or numbers (n, 3): column, row, metres."""
+
+
+class PointsDoNotHelp(UserWarning):
+    """Measured distances that contradict one another or the picture: the depth is as if there were none."""
 
 
 class UnusualShape(UserWarning):
@@ -45,10 +57,16 @@ class Predictor:
         self.network = network
 
     @overload
-    def predict(self, image: Picture, *, focal_px: float | None = None) -> DepthMap: ...
+    def predict(
+        self, image: Picture, *, focal_px: float | None = None, points: PointsLike | None = None
+    ) -> DepthMap: ...
     @overload
-    def predict(self, image: list[Any], *, focal_px: float | None = None) -> list[DepthMap]: ...  # of Pictures
-    def predict(self, image: Picture | list[Any], *, focal_px: float | None = None) -> DepthMap | list[DepthMap]:
+    def predict(
+        self, image: list[Any], *, focal_px: float | None = None, points: list[Any] | None = None
+    ) -> list[DepthMap]: ...  # of Pictures, and of PointsLike or None
+    def predict(
+        self, image: Picture | list[Any], *, focal_px: float | None = None, points: PointsLike | list[Any] | None = None
+    ) -> DepthMap | list[DepthMap]:
         """Metric depth of a photograph, or of each of several, at its own resolution.
 
         Args:
@@ -56,20 +74,29 @@ class Predictor:
             focal_px: focal length of the photographs in their pixels; it places points in space, and a model that was
                 taught with a known camera has its metres by it. None: what the EXIF of a file says, and else that of
                 the training camera.
+            points: pixels of the photograph with measured distances, (n, 3) columns, rows and metres along the camera's
+                axis, from one to hundreds, outliers among them; for a list a list, in its order, with None for those
+                without. They set the scale, and from eight on the factor of each place; where they do not help, the
+                depth stays as it is, with the warning `PointsDoNotHelp`.
 
         Returns:
             Metres within the model's range (times the ratio of focal lengths), float32, with the photograph and its
             camera beside them; for a list a list, in its order.
 
         Raises:
-            InputError: no photograph that can be read.
-            UsageError: a focal length that is not positive.
+            InputError: no photograph that can be read, or points that are not in it or not > 0.
+            UsageError: a focal length that is not positive, or not as many lists of points as photographs.
             ModelFileError: the model does not run, or not as its card says.
         """
         if focal_px is not None and not focal_px > 0:
             raise UsageError(f"focal_px must be positive, got {focal_px}")
         predict_one = partial(self._predict_one, focal_px=focal_px)
-        return list(in_order(predict_one, image, workers=cores())) if isinstance(image, list) else predict_one(image)
+        if not isinstance(image, list):
+            return predict_one((image, points))
+        of_each: list[Any] = [None] * len(image) if points is None else list(cast("list[Any]", points))
+        if len(of_each) != len(image):
+            raise UsageError(f"points for {len(of_each)} of {len(image)} photographs; give None for those without")
+        return list(in_order(predict_one, zip(image, of_each, strict=True), workers=cores()))
 
     def tensor(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """What the network is given for a photograph, the same to the last bit whatever runs it.
@@ -105,7 +132,8 @@ class Predictor:
         """The focal length that a file's EXIF says; None when there is none."""
         return read_focal_px(Path(image)) if isinstance(image, (str, Path)) else None
 
-    def _predict_one(self, image: Picture, *, focal_px: float | None) -> DepthMap:
+    def _predict_one(self, image_and_points: tuple[Picture, PointsLike | None], *, focal_px: float | None) -> DepthMap:
+        image, points = image_and_points
         pixels = _pixels(image)
         height, width = pixels.shape[:2]
         doubt = self.shape_doubt(height=height, width=width)
@@ -113,9 +141,29 @@ class Predictor:
             warnings.warn(doubt, UnusualShape, stacklevel=3)
         focal_px = focal_px or self.known_focal_px(image) or self.card.focal_px(height=height, width=width)
         factor = self.card.metres_per_said(focal_px, height=height, width=width)
-        depth_m = self.card.framing.restore(self._depth_m(self.tensor(pixels)), height=height, width=width)
+        said_m = self._depth_m(self.tensor(pixels))
+        if self.card.correction is not None:
+            said_m = self.card.correction.apply(said_m)
+        said_m = said_m * np.float32(factor)
+        correction = None
+        if points is not None:
+            said_m, correction = self._scaled(said_m, points, height=height, width=width)
+        depth_m = self.card.framing.restore(said_m, height=height, width=width)
         camera = Camera.centred(focal_px=focal_px, width=width, height=height)
-        return DepthMap(depth_m * np.float32(factor), pixels, camera)
+        return DepthMap(depth_m, pixels, camera, correction)
+
+    def _scaled(self, depth_m: NDArray[np.float32], points: PointsLike, *, height: int, width: int) -> Scaled:
+        """The network's map with the scale of the points, which are moved into it."""
+        points = points if isinstance(points, Points) else Points.from_rows(points)
+        points.demand_within(height=height, width=width)
+        x, y = self.card.framing.shares(points.x_px, points.y_px, height=height, width=width)
+        inside = Points(x * depth_m.shape[1] - 0.5, y * depth_m.shape[0] - 0.5, points.metres)
+        try:
+            return scale_to_points(depth_m, inside)
+        except PointsRefused as error:
+            warnings.warn(str(error), PointsDoNotHelp, stacklevel=4)
+            refused = Correction("scale", offset=0.0, error=SCALE_SIGMA, points=len(points), refused=str(error))
+            return Scaled(depth_m, refused)
 
     def _depth_m(self, tensor: NDArray[np.float32]) -> NDArray[np.float32]:
         try:

@@ -1,0 +1,119 @@
+"""A straight line through points of which some are wrong."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+NOISE = 0.15
+"""Typical error of a small network at a pixel when the scale of its room is right, in log depth."""
+FREEDOM = 2.0
+"""Of Student's distribution of the errors: tails so heavy that a third of outliers does little."""
+SCALE_SIGMA = 0.33
+"""How far the scale of whole rooms is off, in log depth: what is believed before anything is measured."""
+SLOPE_SIGMA = 0.3
+"""The same for the slope of a correction over log or relative depth."""
+
+
+class Lines(NamedTuple):
+    """Lines y = level + slope * x, one for each row of shares.
+
+    Args:
+        level: (f,).
+        slope: (f,).
+    """
+
+    level: NDArray[np.float64]
+    slope: NDArray[np.float64]
+
+    def at(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(f, n) values of each line at each x, which is (n,) or (f, n)."""
+        return self.level[:, None] + self.slope[:, None] * x
+
+
+def robust_lines(
+    x: NDArray[np.float64], y: NDArray[np.float64], shares: NDArray[np.float64], *, level_sigma: float
+) -> Lines:
+    """The most probable lines under Student's distribution of errors and a normal belief about level and slope.
+
+    By iteratively reweighted least squares (Lange, Little & Taylor, 1989) from two starts, the median and 0; of both
+    ends the more probable is taken. All lines at once.
+
+    Args:
+        x: (n,) or (f, n); all 0 for a level alone.
+        y: (f, n).
+        shares: (f, n) how much each point counts for each line; 0 leaves it out.
+        level_sigma: standard deviation of what is believed about the level; inf: nothing is.
+
+    Example:
+        Nine points agree, one does not:
+
+        >>> y = np.array([[0.5] * 9 + [3.0]])
+        >>> robust_lines(np.zeros(10), y, np.ones_like(y), level_sigma=math.inf).level.round(2)
+        array([0.5])
+    """
+    x = np.broadcast_to(x, y.shape)
+    beliefs = np.array([(NOISE / level_sigma) ** 2, (NOISE / SLOPE_SIGMA) ** 2])
+    ends = []
+    for start in (_medians(y, shares), np.zeros(len(y))):
+        lines = Lines(start, np.zeros(len(y)))
+        for _ in range(_ROUNDS):
+            lines = _solved(x, y, shares * _weights(y - lines.at(x)), beliefs)
+        ends.append(lines)
+    first, second = (_surprise(lines, x, y, shares, beliefs) for lines in ends)
+    better = first <= second + 1e-9
+    return Lines(*(np.where(better, *parts) for parts in zip(*ends, strict=True)))
+
+
+def outliers(residuals: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which errors contradict the line: those beyond three times the typical one."""
+    return np.abs(residuals) > 3 * NOISE
+
+
+def level_error(residuals: NDArray[np.float64], shares: NDArray[np.float64], *, level_sigma: float) -> float:
+    """One standard deviation of the level of a line with these residuals; few points are helped by NOISE."""
+    weights = shares * _weights(residuals) * FREEDOM / (FREEDOM + 1)
+    variance = (4 * NOISE**2 + (weights * residuals**2).sum()) / (4 + weights.sum())
+    return 1 / math.sqrt(weights.sum() / variance + 1 / level_sigma**2)
+
+
+def _weights(residuals: NDArray[np.float64]) -> NDArray[np.float64]:
+    return (FREEDOM + 1) / (FREEDOM + (residuals / NOISE) ** 2)
+
+
+def _solved(
+    x: NDArray[np.float64], y: NDArray[np.float64], weights: NDArray[np.float64], beliefs: NDArray[np.float64]
+) -> Lines:
+    """Weighted least squares of every row, with a pull of each parameter to 0."""
+    a = weights.sum(1) + max(beliefs[0], 1e-12)
+    b = (weights * x).sum(1)
+    c = (weights * x * x).sum(1) + beliefs[1]
+    u, v = (weights * y).sum(1), (weights * x * y).sum(1)
+    determinant = a * c - b * b
+    return Lines((c * u - b * v) / determinant, (a * v - b * u) / determinant)
+
+
+def _surprise(
+    lines: Lines,
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    shares: NDArray[np.float64],
+    beliefs: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Minus the logarithm of the probability, but for a constant."""
+    squared = ((y - lines.at(x)) / NOISE) ** 2
+    of_points = (FREEDOM + 1) / 2 * (shares * np.log1p(squared / FREEDOM)).sum(1)
+    return of_points + (beliefs[0] * lines.level**2 + beliefs[1] * lines.slope**2) / (2 * NOISE**2)
+
+
+def _medians(y: NDArray[np.float64], shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of every row the median of the points that count."""
+    return np.array(
+        [np.median(row[share > 0]) if (share > 0).any() else 0.0 for row, share in zip(y, shares, strict=True)]
+    )
+
+
+_ROUNDS = 12
