@@ -148,7 +148,7 @@ def test_every_error_ends_in_its_exit_code_and_a_sentence(kind, monkeypatch, cap
 def test_the_exit_codes_are_those_of_the_tree_in_the_docstring():
     assert {kind.__name__: kind.exit_code for kind in ERRORS} == {
         "DownloadError": 5, "FaultyData": 1, "InputError": 3, "LeadlineError": 1, "ModelFileError": 4, "OutputError": 6,
-        "PartialFailure": 8, "RecipeError": 2, "TrainingDiverged": 7, "TrainingInterrupted": 75,
+        "PartialFailure": 8, "PointsRefused": 3, "RecipeError": 2, "TrainingDiverged": 7, "TrainingInterrupted": 75,
         "UnsafeWeightsError": 4, "UsageError": 2,
     }  # fmt: skip
     for kind in ERRORS:
