@@ -456,6 +456,35 @@ def read_intrinsics(text: str) -> tuple[float, float, float, float]:
 
 
 @dataclass(frozen=True)
+class CalibrateOptions:
+    """Correct a model's metres by measured distances, once for all photographs; refused where that does not help."""
+
+    model: Positional[Path]
+    """Model file, or the name of a model in the box (nano)."""
+    images: str
+    """Photographs of the place: a folder, a file or a pattern."""
+    points: Path | None = None
+    """What was measured in them: a CSV of pixels or of a range sensor's angles, or a folder of (sparse) depth images
+    (docs/calibration.md)."""
+    camera_height_m: float | None = None
+    """Height of the camera above the floor, the same in all photographs; counts as one point in each that shows it."""
+    out: Path | None = None
+    """File to write, of the model's format; MODEL-calibrated in this folder when not given."""
+    focal_px: float | None = None
+    """Focal length of the photographs in pixels, for angles, heights and models taught with a known camera; by their
+    EXIF when not given."""
+    device: str = "auto"
+    """auto, cpu or cuda."""
+    backend: str = "auto"
+    """What runs the model: auto (by its suffix), onnxruntime, openvino or torch."""
+
+    def __post_init__(self) -> None:
+        for name in ("camera_height_m", "focal_px"):
+            value = getattr(self, name)
+            _require(value is None or 0 < value < math.inf, name, "positive", value)
+
+
+@dataclass(frozen=True)
 class InfoOptions:
     """What a model is: its card and licence; of networks also every stage: shapes, parameters, multiply-adds, bytes."""
 

@@ -1,0 +1,1 @@
+"""A model's metres, corrected once for the camera and the rooms where it works."""
