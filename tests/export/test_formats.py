@@ -1,8 +1,10 @@
 """Every format says what torch says, carries its card, and is refused when it is broken."""
 
 import json
+import math
 import re
 import zipfile
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -10,6 +12,8 @@ import numpy as np
 import onnx
 import pytest
 
+from leadline.calibration.stored_card import CARD_WRITERS, write_with_card
+from leadline.depth.correction import Correction
 from leadline.errors import ModelFileError
 from leadline.export import export as export_module
 from leadline.export.catalog import FORMATS
@@ -69,6 +73,18 @@ def test_a_photograph_gives_the_same_depth_map_as_in_torch(made, model):
     photograph = np.random.default_rng(3).integers(0, 256, (80, 60, 3), np.uint8)
     expected = load(model, device="cpu").predict(photograph).metres
     assert np.abs(load(made, device="cpu").predict(photograph).metres - expected).max() < 8e-4
+
+
+def test_a_copy_with_another_card_corrects_the_same_metres(made, tmp_path):
+    if made.suffix not in CARD_WRITERS:
+        pytest.skip(f"{made.suffix} is not calibrated; its .safetensors is")
+    copy = tmp_path / f"calibrated{made.suffix}"
+    card = replace(CARD, correction=Correction("scale", offset=math.log(1.5)))
+    write_with_card(made, copy, card.to_json())
+    photograph = np.random.default_rng(3).integers(0, 256, (80, 60, 3), np.uint8)
+    corrected, plain = (load(file, device="cpu").predict(photograph).metres for file in (copy, made))
+    assert load(copy).card == card
+    assert np.abs(corrected / plain - 1.5).max() < 1e-5
 
 
 def test_info_knows_the_file(made, capsys):

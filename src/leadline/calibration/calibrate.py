@@ -22,7 +22,7 @@ from leadline.inference.predictor import Predictor, UnusualShape
 from leadline.inference.runtimes.catalog import open_model
 from leadline.model_card import read_card
 from leadline.options import CalibrateOptions
-from leadline.scale.choose import AS_IT_IS, Choice, choose_correction
+from leadline.scale.choose import Choice, choose_correction
 from leadline.scale.points import Points
 from leadline.scale.readings import PointsOf, open_readings
 
@@ -30,9 +30,8 @@ from leadline.scale.readings import PointsOf, open_readings
 def calibrate_command(options: CalibrateOptions) -> None:
     """Calibrate, and print what each form of correction says of points left out."""
     out, choice = calibrate(options)
-    table = Table(title="how far off points that were left out are")
-    for column, justify in (("correction", "left"), ("mean error", "right")):
-        table.add_column(column, justify=justify)  # type: ignore[arg-type]
+    table = Table("correction")
+    table.add_column("off by, where left out", justify="right")
     for name, error in choice.left_out.items():
         taken = "  <- taken" if name == choice.correction.form else ""
         table.add_row(f"{name}{taken}", f"{math.expm1(error):.1%}")
@@ -135,7 +134,6 @@ def _demand_help(choice: Choice) -> None:
         )
     if choice.gain <= choice.gain_error:
         raise PointsRefused(
-            f"no correction helps, so nothing was written: points left out are off by {choice.in_words()} "
-            f"({AS_IT_IS} is how the model says it); the error differs from photograph to photograph, or there is none. "
-            f"Points of each photograph would help: leadline predict --points"
+            f"no correction helps, so nothing was written: points left out are off by {choice.in_words()}. Either the "
+            f"model is right, or it errs differently in each photograph; then points of each help: predict --points"
         )

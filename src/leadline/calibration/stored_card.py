@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -28,8 +29,8 @@ def write_with_card(model: Path, out: Path, card_json: str) -> None:
     suffix = model.suffix.lower()
     if out.suffix.lower() != suffix:
         raise UsageError(f"{out}: a calibrated model has the suffix of the model, {suffix}; `leadline export` converts")
-    if suffix not in _FORMATS:
-        raise UsageError(f"{model}: calibrate its {' or '.join(_FORMATS)} instead, and export that again")
+    if suffix not in CARD_WRITERS:
+        raise UsageError(f"{model}: calibrate its {' or '.join(CARD_WRITERS)} instead, and export that again")
     others = [".bin"] if suffix == ".xml" else []
     for other in others:
         if model.resolve() != out.resolve():
@@ -37,7 +38,7 @@ def write_with_card(model: Path, out: Path, card_json: str) -> None:
                 shutil.copyfile(model.with_suffix(other), part)
     with atomic_write(out) as part:
         try:
-            _FORMATS[suffix](model, part, card_json)
+            CARD_WRITERS[suffix](model, part, card_json)
         except ModuleNotFoundError as error:
             raise UsageError(f"{model}: to write into it needs a package: pip install {error.name}") from error
 
@@ -49,7 +50,9 @@ def _write_safetensors(model: Path, out: Path, card_json: str) -> None:
     with safe_open(model, framework="numpy") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         texts = file.metadata() or {}
-    save_file(tensors, out, metadata={**texts, METADATA_KEY: card_json})
+    # What stands beside the card, the checksum of the weights, stays true.
+    both = {**json.loads(texts.get(METADATA_KEY, "{}")), **json.loads(card_json)}
+    save_file(tensors, out, metadata={**texts, METADATA_KEY: json.dumps(both, sort_keys=True)})
 
 
 def _write_onnx(model: Path, out: Path, card_json: str) -> None:
@@ -91,7 +94,7 @@ def _write_torchscript(model: Path, out: Path, card_json: str) -> None:
         torch.jit.save(program, out, _extra_files={METADATA_KEY: card_json})
 
 
-_FORMATS: dict[str, Callable[[Path, Path, str], None]] = {
+CARD_WRITERS: dict[str, Callable[[Path, Path, str], None]] = {
     ".safetensors": _write_safetensors,
     ".onnx": _write_onnx,
     ".xml": _write_openvino,
