@@ -108,3 +108,14 @@ def test_what_is_missing_for_8_bits_is_named(model, frames, tmp_path):
     assert len(trial.pictures) == 1
     with pytest.raises(InputError):
         make_trial(ExportOptions(model, int8=True, calibrate=frames, validate=tmp_path), CARD)
+
+
+def test_openvino_in_8_bits_is_a_quarter_of_the_weights_and_says_what_it_cost(model, frames, tmp_path):
+    pytest.importorskip("nncf")
+    path, _, loss = export(
+        ExportOptions(model, format="openvino", out=tmp_path / "m.xml", int8=True, calibrate=frames, int8_bound=100.0)
+    )
+    assert path.with_suffix(".bin").stat().st_size < 2_700_000
+    assert load(path).card == CARD
+    assert loss.after != loss.before
+    assert loss.in_float == []

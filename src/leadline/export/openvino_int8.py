@@ -1,5 +1,6 @@
 """OpenVINO in 8 bits, by NNCF: static quantisation, and operations put back into float until the bound holds."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +17,22 @@ def quantize_openvino(whole: Path, path: Path, trial: Trial) -> list[str]:
     import nncf
     import openvino
 
-    def goodness(compiled: Any, _: object) -> tuple[float, None]:
+    def goodness(compiled: Any, items: Iterable[NDArray[np.float32]]) -> tuple[float, list[list[NDArray[np.float32]]]]:
         def network(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
             return np.array(compiled({0: pictures})[0])
 
-        return -trial.errors(one_by_one(network)).rel, None  # NNCF takes more for better
+        # Negative, because NNCF takes more for better; by the metres of each picture it ranks the operations.
+        return -trial.errors(one_by_one(network)).rel, [[network(picture)] for picture in items]
 
     model = openvino_core().read_model(whole)
-    allowed = trial.worst_loss * -goodness(openvino_core().compile_model(model, "CPU"), None)[0]
+    rel = -goodness(openvino_core().compile_model(model, "CPU"), [])[0]
     pictures = nncf.Dataset(trial.pictures)
     quantized = nncf.quantize_with_accuracy_control(
         model,
         calibration_dataset=pictures,
-        validation_dataset=pictures,  # only to rank operations by; goodness has frames of its own
+        validation_dataset=pictures,
         validation_fn=goodness,
-        max_drop=allowed,
+        max_drop=trial.worst_loss * rel,
         drop_type=nncf.DropType.ABSOLUTE,
         preset=nncf.QuantizationPreset.MIXED,
     )
@@ -41,4 +43,10 @@ def quantize_openvino(whole: Path, path: Path, trial: Trial) -> list[str]:
 
 
 def _in_float(convolution: Any) -> bool:
-    return convolution.input_value(0).get_node().get_type_name() != "FakeQuantize"
+    """Whether its weights, a constant behind scales and conversions, are kept in float."""
+    node = convolution.input_value(1).get_node()
+    while node.get_input_size() > 0:
+        if node.get_type_name() == "FakeQuantize":
+            return False
+        node = node.input_value(0).get_node()
+    return bool(node.get_element_type().is_real())
