@@ -39,6 +39,7 @@ class ModelCard:
         made_by: version of leadline that wrote the file.
         canonical_focal: focal length, as a share of the input's width, of the camera that the network's metres are
             for; None when it was taught without regard to cameras.
+        says_sigma: whether the network says in a second channel how far its metres are to be trusted.
         correction: what `leadline calibrate` found that the network's metres are to be corrected by; None: nothing.
     """
 
@@ -57,6 +58,7 @@ class ModelCard:
     made_by: str = __version__
     canonical_focal: float | None = None
     correction: Correction | None = None
+    says_sigma: bool = False
 
     @property
     def framing(self) -> Framing:

@@ -383,7 +383,8 @@ class PredictOptions:
     """Folder for the results."""
     save: str | None = None
     """What to write; depth16,color when not given, video for streams. depth16 (16-bit PNG, millimetres), npy (metres),
-    color (with a legend), side (beside the photo), ply (coloured points), glb (a coloured mesh), video (an MP4 of the
+    color (with a legend), side (beside the photo), ply (coloured points), glb (a coloured mesh),
+    npz (metres, and sigma_m of models that say it), sigma16 (sigma as a 16-bit PNG, millimetres), video (an MP4 of the
     frames of a stream beside their depth)."""
     focal_px: float | None = None
     """Focal length of the photographs in pixels, for points, meshes and models taught with a known camera; by their
@@ -482,6 +483,26 @@ class CalibrateOptions:
         for name in ("camera_height_m", "focal_px"):
             value = getattr(self, name)
             _require(value is None or 0 < value < math.inf, name, "positive", value)
+
+
+@dataclass(frozen=True)
+class DoubtOptions:
+    """Teach a model to say how far it is to be trusted, at each pixel; its depth stays as it is."""
+
+    model: Positional[Path]
+    """Model file (.safetensors) of a training; its own split says which rooms teach and which calibrate."""
+    data: Path
+    """Frames that it was trained on: as for training."""
+    out: Path | None = None
+    """File to write; MODEL-sigma beside the model when not given."""
+    steps: int = 400
+    """Steps of teaching the one convolution."""
+    limit: int = 200
+    """Most frames that teach, spread over the rooms."""
+
+    def __post_init__(self) -> None:
+        _require(self.steps >= 1, "steps", "at least 1", self.steps)
+        _require(self.limit >= 1, "limit", "at least 1", self.limit)
 
 
 @dataclass(frozen=True)

@@ -137,6 +137,18 @@ def write_npy(path: Path, depth_m: NDArray[np.float32]) -> None:
         part.write_bytes(content.getbuffer())
 
 
+def write_npz(path: Path, **arrays: NDArray[np.float32]) -> None:
+    """Write arrays by name as a NumPy archive, atomically.
+
+    Raises:
+        OutputError: no space or no permission.
+    """
+    content = BytesIO()
+    np.savez_compressed(content, **{name: array.astype(np.float32) for name, array in arrays.items()})
+    with atomic_write(path) as part:
+        part.write_bytes(content.getbuffer())
+
+
 def _read_npy(path: Path) -> NDArray:
     try:
         levels = np.load(path, allow_pickle=False)

@@ -54,12 +54,12 @@ class Format(NamedTuple):
 
 
 class Metres(nn.Module):
-    """The network with its codec, so that every runtime gives metres."""
+    """The network with its codec, so that every runtime gives metres, and sigma where the network says it."""
 
     def __init__(self, net: DepthNet) -> None:
         super().__init__()
         self.net = net
 
-    def forward(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 1 i j"]:
-        """Metres."""
-        return self.net.metres(image)
+    def forward(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b c i j"]:
+        """Metres, and perhaps sigma."""
+        return self.net.said(image)

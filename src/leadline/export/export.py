@@ -128,7 +128,7 @@ def _files(out: Path, options: ExportOptions) -> list[Path]:
 def _in_torch(net: DepthNet) -> Network:
     def network(images: NDArray[np.float32]) -> NDArray[np.float32]:
         with torch.inference_mode():
-            return np.asarray(net.metres(torch.from_numpy(images)).numpy())
+            return np.asarray(net.said(torch.from_numpy(images)).numpy())
 
     return network
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from functools import partial
 from pathlib import Path
@@ -141,16 +142,17 @@ class Predictor:
             warnings.warn(doubt, UnusualShape, stacklevel=3)
         focal_px = focal_px or self.known_focal_px(image) or self.card.focal_px(height=height, width=width)
         factor = self.card.metres_per_said(focal_px, height=height, width=width)
-        said_m = self._depth_m(self.tensor(pixels))
+        said_m, laplace = self._said(self.tensor(pixels))
         if self.card.correction is not None:
             said_m = self.card.correction.apply(said_m)
         said_m = said_m * np.float32(factor)
         correction = None
         if points is not None:
             said_m, correction = self._scaled(said_m, points, height=height, width=width)
-        depth_m = self.card.framing.restore(said_m, height=height, width=width)
+        restore = partial(self.card.framing.restore, height=height, width=width)
         camera = Camera.centred(focal_px=focal_px, width=width, height=height)
-        return DepthMap(depth_m, pixels, camera, correction)
+        sigma_m = None if laplace is None else restore(said_m * laplace * np.float32(math.sqrt(2)))
+        return DepthMap(restore(said_m), pixels, camera, correction, sigma_m)
 
     def _scaled(self, depth_m: NDArray[np.float32], points: PointsLike, *, height: int, width: int) -> Scaled:
         """The network's map with the scale of the points, which are moved into it."""
@@ -165,18 +167,21 @@ class Predictor:
             refused = Correction("scale", offset=0.0, error=SCALE_SIGMA, points=len(points), refused=str(error))
             return Scaled(depth_m, refused)
 
-    def _depth_m(self, tensor: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _said(self, tensor: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """Metres, and the Laplace scale of their error in log depth where the network says it."""
         try:
             output = np.asarray(self.network(tensor), np.float32)
         except Exception as error:  # each runtime has exceptions of its own
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise ModelFileError(f"the model does not run on a picture {tensor.shape}: {reason}") from error
-        if output.ndim != 4 or output.shape[:2] != (1, 1):
-            raise ModelFileError(f"the model gives an array {output.shape} where depth is (1, 1, height, width)")
-        depth_m: NDArray[np.float32] = output[0, 0]
-        if not np.isfinite(depth_m).all():
+        channels = 2 if self.card.says_sigma else 1
+        if output.ndim != 4 or output.shape[:2] != (1, channels):
+            raise ModelFileError(
+                f"the model gives an array {output.shape} where depth is (1, {channels}, height, width)"
+            )
+        if not np.isfinite(output).all():
             raise ModelFileError("the model gave NaN or infinite depth; its weights are damaged")
-        return depth_m
+        return output[0, 0], output[0, 1] if self.card.says_sigma else None
 
 
 def load(

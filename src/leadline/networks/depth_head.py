@@ -126,17 +126,36 @@ def make_codec(name: str, *, min_depth_m: float, max_depth_m: float) -> Codec:
     return CODECS[name](min_depth_m=min_depth_m, max_depth_m=max_depth_m)
 
 
-class DepthHead(nn.Module):
-    """A 3x3 convolution to one channel, and the codec that turns it into metres."""
+LEAST_LOG_SIGMA, LARGEST_LOG_SIGMA = -5.0, 1.0
 
-    def __init__(self, channels: int, codec: Codec) -> None:
+
+class DepthHead(nn.Module):
+    """A 3x3 convolution to one channel, and the codec that turns it into metres.
+
+    Args:
+        channels: of the features.
+        codec: of the one channel.
+        says_sigma: whether a second convolution says how far the depth is to be trusted. It is taught apart
+            (`leadline doubt`), so that depth is the same with and without it.
+    """
+
+    def __init__(self, channels: int, codec: Codec, *, says_sigma: bool = False) -> None:
         super().__init__()
+        self.sigma = nn.Conv2d(channels, 1, kernel_size=3, padding=1) if says_sigma else None
         self.conv = nn.Conv2d(channels, 1, kernel_size=3, padding=1)
         self.codec = codec
 
     def forward(self, features: Float[Tensor, "b c h w"]) -> Map:
         """Encoded depth."""
         return self.conv(features)
+
+    def log_sigma(self, features: Float[Tensor, "b c h w"]) -> Map:
+        """Logarithm of the scale of a Laplace distribution of the error in log depth.
+
+        Bounded, so that no picture has certain or endless errors.
+        """
+        assert self.sigma is not None
+        return self.sigma(features).clamp(LEAST_LOG_SIGMA, LARGEST_LOG_SIGMA)
 
     def start_at(self, depth_m: float) -> None:
         """Make an untaught network say this depth everywhere, so that it starts from the best constant map.

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -24,6 +25,7 @@ class DepthNet(nn.Module):
         codec: linear (the paper's), reciprocal (DenseDepth's) or log.
         min_depth_m: nearest depth that is ever predicted.
         max_depth_m: farthest depth that is ever predicted.
+        says_sigma: whether it has a second output: how far the depth is to be trusted.
         weights: the encoder's: "none" (random), "default" (its own pre-trained ones), a known name, or a file.
 
     Raises:
@@ -47,13 +49,16 @@ class DepthNet(nn.Module):
         codec: str = "linear",
         min_depth_m: float = 0.1,
         max_depth_m: float = 10.0,
+        says_sigma: bool = False,
         weights: str = "none",
     ) -> None:
         super().__init__()
         self.encoder = cast(nn.Module, build_encoder(encoder, weights=weights))
         self.decoder = Decoder(cast(Encoder, self.encoder).channels)
         self.head = DepthHead(
-            self.decoder.channels, make_codec(codec, min_depth_m=min_depth_m, max_depth_m=max_depth_m)
+            self.decoder.channels,
+            make_codec(codec, min_depth_m=min_depth_m, max_depth_m=max_depth_m),
+            says_sigma=says_sigma,
         )
 
     def forward(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 1 i j"]:
@@ -73,6 +78,18 @@ class DepthNet(nn.Module):
     def metres(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 1 i j"]:
         """Depth in metres, within the codec's range, at half of the picture's resolution."""
         return self.head.codec.decode(self(image).float())
+
+    def said(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b c i j"]:
+        """All that the network says: metres, and in a second channel, where it has one, how far they are to be trusted.
+
+        The second is the scale b of a Laplace distribution of the error in log depth: half of the errors are below
+        0.69 b, 95 % below 3 b.
+        """
+        features = self.decoder(self.encoder(image))
+        metres = self.head.codec.decode(self.head(features).float())
+        if self.head.sigma is None:
+            return metres
+        return torch.cat([metres, self.head.log_sigma(features).float().exp()], dim=1)
 
     def named_stages(self) -> Iterator[tuple[str, nn.Module]]:
         """The parts in the order in which they run: encoder, decoder, head."""

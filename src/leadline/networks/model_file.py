@@ -41,7 +41,13 @@ def load_model(path: Path) -> tuple[DepthNet, ModelCard]:
     if beside.get("sha256") != _sha256(tensors):
         raise ModelFileError(f"{path}: its weights are not those that were saved (checksum); fetch the file again")
     try:
-        net = DepthNet(card.encoder, codec=card.codec, min_depth_m=card.min_depth_m, max_depth_m=card.max_depth_m)
+        net = DepthNet(
+            card.encoder,
+            codec=card.codec,
+            min_depth_m=card.min_depth_m,
+            max_depth_m=card.max_depth_m,
+            says_sigma=card.says_sigma,
+        )
         net.load_state_dict(tensors)
     except (RuntimeError, UsageError) as error:
         raise ModelFileError(f"{path}: its weights do not fit the network that it names ({error})") from error

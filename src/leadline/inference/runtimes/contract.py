@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 Network = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""(B, 3, H, W) float32 RGB in [0, 1] -> (B, 1, h, w) float32 metres, for the card's H and W and any B."""
+"""(B, 3, H, W) float32 RGB in [0, 1] -> (B, 1, h, w) float32 metres, for the card's H and W and any B.
+
+Where the card says so, a second channel is the Laplace scale of the error in log depth: (B, 2, h, w)."""
 
 
 class Opened(NamedTuple):

@@ -29,7 +29,7 @@ def open_safetensors(path: Path, *, device: str, threads: int | None) -> Opened:
     def network(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
         with torch.inference_mode():
             image = torch.from_numpy(pictures).to(place, memory_format=torch.channels_last)
-            metres: NDArray[np.float32] = net.metres(image).cpu().numpy()
+            metres: NDArray[np.float32] = net.said(image).cpu().numpy()
             return metres
 
     return Opened(network, {METADATA_KEY: card.to_json()})

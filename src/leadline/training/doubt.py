@@ -1,0 +1,152 @@
+"""`leadline doubt`: a model learns how far it is to be trusted, after it has learnt depth.
+
+One convolution on the decoder's features says the scale b of a Laplace distribution of the error in log depth, taught
+by its likelihood, |ln t - ln p| / b + ln b (Kendall & Gal, 2017). All else stands still, so it costs no accuracy.
+In rooms that taught the network its errors are smaller than elsewhere; so b is multiplied by one factor, by which rooms
+left out are as likely as can be.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from leadline.data.sample import Frame, Source
+from leadline.data.sources.catalog import open_source
+from leadline.depth.framing import median_under
+from leadline.errors import InputError
+from leadline.evaluation.report import chosen_frames
+from leadline.inference.predictor import Predictor
+from leadline.model_card import ModelCard
+from leadline.networks.depth_net import DepthNet
+from leadline.networks.model_file import load_model, save_model
+from leadline.options import DoubtOptions
+
+
+class Errors(NamedTuple):
+    """What a frozen network says of one frame.
+
+    Args:
+        room: where.
+        features: of the decoder.
+        error: |ln truth - ln predicted|.
+        valid: where it was measured.
+    """
+
+    room: str
+    features: Float[Tensor, "1 c h w"]
+    error: Float[Tensor, "1 1 h w"]
+    valid: Bool[Tensor, "1 1 h w"]
+
+
+def doubt_command(options: DoubtOptions) -> None:
+    """Teach, calibrate, write, and say what was found."""
+    earlier, card = load_model(options.model)
+    source = open_source(options.data)
+    teaching = spread(chosen_frames(source, "train", card), options.limit)
+    calibrating = chosen_frames(source, "val", card)
+    net = with_sigma(earlier, card)
+    teach_sigma(net, read_errors(net, card, source, teaching), steps=options.steps)
+    factor = calibrate_sigma(net, read_errors(net, card, source, calibrating))
+    out = options.out or options.model.with_name(f"{options.model.stem}-sigma.safetensors")
+    save_model(out, net, replace(card, says_sigma=True))
+    print(
+        f"{out}: taught on {len(teaching)} frames, multiplied by {factor:.2f} on {len(calibrating)} frames of rooms "
+        f"left out; depth is as before"
+    )
+
+
+def with_sigma(earlier: DepthNet, card: ModelCard) -> DepthNet:
+    """The same network with an untaught second output, that says 0.15 everywhere."""
+    net = DepthNet(
+        card.encoder, codec=card.codec, min_depth_m=card.min_depth_m, max_depth_m=card.max_depth_m, says_sigma=True
+    )
+    net.load_state_dict(earlier.state_dict(), strict=card.says_sigma)
+    sigma = net.head.sigma
+    assert sigma is not None
+    assert sigma.bias is not None
+    with torch.no_grad():
+        sigma.weight.zero_()
+        sigma.bias.fill_(-1.9)
+    return net.eval()
+
+
+def read_errors(net: DepthNet, card: ModelCard, source: Source, frames: Sequence[Frame]) -> list[Errors]:
+    """What the network says of each frame, at its own resolution.
+
+    Raises:
+        InputError: there are none.
+    """
+    framer = Predictor(lambda tensor: tensor, card)
+    found = []
+    for frame in frames:
+        sample = source.read(frame)
+        with torch.inference_mode():
+            features = net.decoder(net.encoder(torch.from_numpy(framer.tensor(sample.image))))
+            predicted = net.head.codec.decode(net.head(features))
+        height, width = predicted.shape[-2:]
+        truth_m = median_under(card.framing.depth(sample.depth_m), height=height, width=width)
+        truth = torch.from_numpy(truth_m)[None, None]
+        valid = (truth >= card.min_depth_m) & (truth <= card.max_depth_m)
+        error = torch.where(valid, (truth.clamp(min=1e-3) / predicted).log().abs(), 0.0)
+        if valid.any():
+            found.append(Errors(frame.room, features.clone(), error.clone(), valid))
+    if not found:
+        raise InputError(f"{source.root}: none of {len(frames)} frames has depth that the model can say")
+    return found
+
+
+def teach_sigma(net: DepthNet, frames: Sequence[Errors], *, steps: int) -> None:
+    """Adam on the one convolution; every room comes as often as any other."""
+    assert net.head.sigma is not None
+    rooms: dict[str, list[Errors]] = {}
+    for frame in frames:
+        rooms.setdefault(frame.room, []).append(frame)
+    names = sorted(rooms)
+    random = torch.Generator().manual_seed(0)
+    optimizer = torch.optim.Adam(net.head.sigma.parameters(), lr=0.01)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    for _ in range(steps):
+        drawn = torch.randint(len(names), (_FRAMES_A_STEP,), generator=random).tolist()
+        group = [rooms[names[place]] for place in drawn]
+        picked = [frames[int(torch.randint(len(frames), (), generator=random))] for frames in group]
+        loss = torch.stack([surprise(net, frame) for frame in picked]).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+
+
+def surprise(net: DepthNet, frame: Errors) -> Float[Tensor, ""]:
+    """Minus the mean log likelihood of a frame's errors, but for ln 2."""
+    log_sigma = net.head.log_sigma(frame.features)[frame.valid]
+    return (frame.error[frame.valid] * (-log_sigma).exp() + log_sigma).mean()
+
+
+def calibrate_sigma(net: DepthNet, frames: Sequence[Errors]) -> float:
+    """Multiply what the network says by the factor that makes these frames most likely, each room like any other."""
+    assert net.head.sigma is not None
+    assert net.head.sigma.bias is not None
+    rooms: dict[str, list[float]] = {}
+    with torch.no_grad():
+        for frame in frames:
+            ratio = frame.error * (-net.head.log_sigma(frame.features)).exp()
+            rooms.setdefault(frame.room, []).append(float(ratio[frame.valid].mean()))
+        factor = sum(sum(ratios) / len(ratios) for ratios in rooms.values()) / len(rooms)
+        net.head.sigma.bias += torch.tensor(factor).log()
+    return factor
+
+
+def spread(frames: Sequence[Frame], limit: int) -> list[Frame]:
+    """As many frames as allowed, by turns from each room, in the order of their names."""
+    rooms: dict[str, list[Frame]] = {}
+    for frame in frames:
+        rooms.setdefault(frame.room, []).append(frame)
+    turns = sorted((place, room) for room, members in rooms.items() for place in range(len(members)))
+    return [rooms[room][place] for place, room in turns[:limit]]
+
+
+_FRAMES_A_STEP = 4
