@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -144,7 +145,8 @@ def write_npz(path: Path, **arrays: NDArray[np.float32]) -> None:
         OutputError: no space or no permission.
     """
     content = BytesIO()
-    np.savez_compressed(content, **{name: array.astype(np.float32) for name, array in arrays.items()})
+    of_32_bits: dict[str, Any] = {name: array.astype(np.float32) for name, array in arrays.items()}
+    np.savez_compressed(content, **of_32_bits)
     with atomic_write(path) as part:
         part.write_bytes(content.getbuffer())
 

@@ -115,7 +115,7 @@ def teach_sigma(net: DepthNet, frames: Sequence[Errors], *, steps: int) -> None:
         picked = [frames[int(torch.randint(len(frames), (), generator=random))] for frames in group]
         loss = torch.stack([surprise(net, frame) for frame in picked]).mean()
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         schedule.step()
 
