@@ -29,7 +29,7 @@ from leadline.data.sources.catalog import open_source
 from leadline.depth.depth_map import DepthMap
 from leadline.depth.images import write_image
 from leadline.errors import InputError
-from leadline.inference.predictor import Predictor, load
+from leadline.inference.predictor import PointsDoNotHelp, Predictor, load
 from leadline.inference.streams.steady import Steady
 
 HALF_M = 5.0
@@ -121,7 +121,7 @@ def predicted(predictor: Predictor, frames: list[Frame], *, with_readings: bool)
         assert camera is not None
         points = [frame.reading] if with_readings and frame.reading is not None else None
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a reading that does not help leaves the depth as it is
+            warnings.simplefilter("ignore", PointsDoNotHelp)  # a reading that does not help leaves the depth as it is
             depth = predictor.predict(frame.sample.image, focal_px=camera.fx_px, points=points)
         depths.append(replace(depth, metres=steady(frame.sample.image, depth.metres), camera=camera))
     return depths

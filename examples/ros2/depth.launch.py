@@ -9,12 +9,13 @@ from launch.substitutions import LaunchConfiguration
 ARGUMENTS = {
     "image": ("/camera/image_raw", "topic of the pictures"),
     "camera_info": ("/camera/camera_info", "topic of their camera"),
+    "range": ("/range", "topic of a range finder along the camera's axis"),
     "model": ("nano", "model file, or the name of one in the box"),
     "threads": ("2", "threads of the network"),
     "steady": ("true", "filter over time"),
     "points_px": ("160", "longer side of the grid that becomes points"),
 }
-REMAPPED = ("image", "camera_info")
+REMAPPED = ("image", "camera_info", "range")
 
 
 def generate_launch_description() -> LaunchDescription:

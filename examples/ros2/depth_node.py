@@ -4,8 +4,9 @@
     python3 depth_node.py --ros-args -r image:=/camera/image_raw -r camera_info:=/camera/camera_info
     ros2 launch ./depth.launch.py image:=/camera/image_raw camera_info:=/camera/camera_info
 
-Subscribes to `image` (sensor_msgs/Image) and `camera_info` (sensor_msgs/CameraInfo; without it, the focal length of the
-training camera is supposed). Publishes, with the picture's own header:
+Subscribes to `image` (sensor_msgs/Image), `camera_info` (sensor_msgs/CameraInfo; without it, the focal length of the
+training camera is supposed) and `range` (sensor_msgs/Range of a finder that looks along the camera's axis; its last
+reading sets the scale of the next picture). Publishes, with the picture's own header:
 
     depth/image         sensor_msgs/Image, 32FC1, metres along the camera's axis (REP 118)
     depth/sigma         sensor_msgs/Image, 32FC1, metres, only for models that say it
@@ -20,6 +21,7 @@ The newest picture is taken; those that come while it is in work are dropped. On
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -30,7 +32,7 @@ from numpy.typing import NDArray
 from leadline.depth.camera import Camera
 from leadline.depth.depth_map import DepthMap
 from leadline.depth.points import Surface
-from leadline.inference.predictor import Predictor, load
+from leadline.inference.predictor import PointsDoNotHelp, Predictor, load
 from leadline.inference.streams.steady import Steady
 
 
@@ -69,12 +71,17 @@ class DepthPublisher:
         self._steady = Steady() if steady else None
         self._points_px = points_px
         self._camera: Camera | None = None
+        self._range_m: float | None = None
 
     def on_camera_info(self, message: Any) -> None:
         """Remember the camera; one that is not calibrated (K of zeros) is unknown."""
         fx_px, _, cx_px, _, fy_px, cy_px = (float(entry) for entry in message.k[:6])
         is_known = fx_px > 0 and fy_px > 0 and message.width > 0 and message.height > 0
         self._camera = Camera(fx_px, fy_px, cx_px, cy_px, int(message.width), int(message.height)) if is_known else None
+
+    def on_range(self, message: Any) -> None:
+        """Remember the reading for one picture; one out of the finder's own limits is none."""
+        self._range_m = message.range if message.min_range <= message.range <= message.max_range else None
 
     def on_image(self, message: Any) -> None:
         """Publish the depth of a picture; one that cannot be understood is said and passed over."""
@@ -95,10 +102,20 @@ class DepthPublisher:
     def _depth(self, image: NDArray[np.uint8]) -> DepthMap:
         height, width = image.shape[:2]
         camera = None if self._camera is None else self._camera.scaled_to(width=width, height=height)
-        depth = self._predictor.predict(image, focal_px=None if camera is None else camera.fx_px)
+        points, self._range_m = self._points(camera, height=height, width=width), None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", PointsDoNotHelp)  # then the depth is what the network says
+            depth = self._predictor.predict(image, focal_px=None if camera is None else camera.fx_px, points=points)
         if self._steady is not None:
             depth = replace(depth, metres=self._steady(image, depth.metres))
         return depth if camera is None else replace(depth, camera=camera)
+
+    def _points(self, camera: Camera | None, *, height: int, width: int) -> list[tuple[float, float, float]] | None:
+        """The reading, at the pixel that the camera's axis goes through."""
+        if self._range_m is None:
+            return None
+        column, row = (camera.cx_px, camera.cy_px) if camera else ((width - 1) / 2, (height - 1) / 2)
+        return [(column, row, self._range_m)]
 
 
 def pixels(message: Any) -> NDArray[np.uint8]:
@@ -177,7 +194,7 @@ def main() -> None:
     """Run the node until it is told to stop."""
     import rclpy
     from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
-    from sensor_msgs.msg import CameraInfo, Image, PointCloud2, PointField
+    from sensor_msgs.msg import CameraInfo, Image, PointCloud2, PointField, Range
 
     rclpy.init()
     node = rclpy.create_node("leadline_depth")
@@ -201,6 +218,7 @@ def main() -> None:
         points_px=node.declare_parameter("points_px", 160).value,
     )
     node.create_subscription(CameraInfo, "camera_info", publisher.on_camera_info, newest)
+    node.create_subscription(Range, "range", publisher.on_range, newest)
     node.create_subscription(Image, "image", publisher.on_image, newest)
     try:
         rclpy.spin(node)

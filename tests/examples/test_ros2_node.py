@@ -135,6 +135,23 @@ def test_without_a_camera_that_fits_that_of_the_training_is_supposed(node, predi
     assert told.messages["depth/camera_info"].k[0] == pytest.approx(0.82 * 96)
 
 
+def range_message(metres: float) -> SimpleNamespace:
+    return SimpleNamespace(range=metres, min_range=0.05, max_range=10.0)
+
+
+def test_a_range_reading_sets_the_scale_of_one_picture(node, predictor):
+    told = Told(node, predictor)
+    ratios = []
+    for reading in (range_message(4.0), None, range_message(float("inf")), range_message(0.0)):
+        if reading is not None:
+            told.publisher.on_range(reading)
+        told.publisher.on_image(image_message())
+        metres = np.frombuffer(told.messages["depth/image"].data, "<f4").reshape(64, 96)
+        ratios.append(float(metres[32, 48] / predictor.predict(PICTURE).metres[32, 48]))
+    assert ratios[0] > 1.5
+    assert ratios[1:] == [1, 1, 1]
+
+
 def test_the_filter_over_time_takes_part(node, predictor):
     steps = iter([1.0, 1.05])
     network = predictor.network

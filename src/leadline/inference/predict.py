@@ -42,7 +42,9 @@ def predict_command(options: PredictOptions) -> None:
     if not streams:
         _predict_photographs(options)
     elif options.points is not None:
-        raise UsageError("--points are of photographs; frames of a stream get theirs in Python, predict(..., points=)")
+        raise UsageError(
+            "--points are of photographs; frames of a stream get theirs in Python: leadline.stream(..., points=)"
+        )
     elif len(streams) == len(options.inputs):
         predict_streams(options, kinds=save_kinds(options.save or "video", known=STREAM_KINDS))
     else:

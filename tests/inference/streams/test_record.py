@@ -171,6 +171,18 @@ def test_a_stream_in_python_gives_the_frame_its_camera_and_its_depth(write_video
     assert frame.depth.metres.shape == (48, 64)
 
 
+def test_what_is_measured_in_each_frame_sets_its_scale(write_video, tmp_path, model):
+    def reading(frame):
+        return [(32, 24, 2.2)] if frame.number == 1 else None
+
+    path = write_video(tmp_path / "a.mp4", count=3)
+    frames = list(leadline.stream(path, model=model, steady=False, points=reading))
+    said = list(leadline.stream(path, model=model, steady=False))
+    ratios = [frame.depth.metres.mean() / plain.depth.metres.mean() for frame, plain in zip(frames, said, strict=True)]
+    assert ratios[0] == ratios[2] == 1
+    assert ratios[1] > 1.5
+
+
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [({"fps": 0.0}, "fps must be above 0"), ({"stall_s": 0.0}, "stall_s must be positive")],

@@ -66,6 +66,7 @@ def _record(
         live=live,
         steady=options.steady,
         focal_px=options.focal_px,
+        points=None,
         stall_s=options.stall_s,
         name=text,
     )

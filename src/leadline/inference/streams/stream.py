@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from leadline.depth.depth_map import DepthMap
 from leadline.errors import UsageError
-from leadline.inference.predictor import Predictor, load
+from leadline.inference.predictor import PointsLike, Predictor, load
 from leadline.inference.streams.frames import Frame, Source, open_stream
 from leadline.inference.streams.newest import at_their_times, newest
 from leadline.inference.streams.steady import Steady
@@ -39,6 +39,7 @@ def stream(
     live: bool | None = None,
     steady: bool = True,
     focal_px: float | None = None,
+    points: Callable[[Frame], PointsLike | None] | None = None,
     fps: float | None = None,
     stall_s: float = 10.0,
 ) -> Iterator[StreamedDepth]:
@@ -51,6 +52,7 @@ def stream(
             plays a file or a folder at its own pace; False takes every frame of it, however long that takes.
         steady: filter over time (`Steady`).
         focal_px: of the camera, in pixels of the frames; as in `Predictor.predict`.
+        points: asked for each frame that is taken: what was measured in it, as in `Predictor.predict`, or None.
         fps: frames a second of a folder.
         stall_s: how long a live stream may say nothing.
 
@@ -66,7 +68,14 @@ def stream(
     predictor = model if isinstance(model, Predictor) else load(model)
     with open_stream(str(source), fps=fps, stall_s=stall_s) as opened:
         yield from depth_of_frames(
-            opened, predictor, live=live, steady=steady, focal_px=focal_px, stall_s=stall_s, name=str(source)
+            opened,
+            predictor,
+            live=live,
+            steady=steady,
+            focal_px=focal_px,
+            points=points,
+            stall_s=stall_s,
+            name=str(source),
         )
 
 
@@ -77,6 +86,7 @@ def depth_of_frames(
     live: bool | None,
     steady: bool,
     focal_px: float | None,
+    points: Callable[[Frame], PointsLike | None] | None,
     stall_s: float,
     name: str,
 ) -> Generator[StreamedDepth, None, None]:
@@ -88,7 +98,7 @@ def depth_of_frames(
         frames = newest(frames if source.is_live else at_their_times(frames), stall_s=stall_s, name=name)
     filtered = Steady() if steady else None
     for frame in frames:
-        depth = predictor.predict(frame.image, focal_px=focal_px)
+        depth = predictor.predict(frame.image, focal_px=focal_px, points=points(frame) if points else None)
         if filtered is not None:
             depth = replace(depth, metres=filtered(frame.image, depth.metres))
         yield StreamedDepth(depth, frame.number, frame.time_s, 1000 * (time.monotonic() - frame.arrived_s))
