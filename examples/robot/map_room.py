@@ -149,8 +149,9 @@ def mapped(frames: list[Frame], depths: list[DepthMap], *, sigma: float) -> Grid
 
 def _sigmas(depth: DepthMap, otherwise: float) -> NDArray[np.float64]:
     """Of the model where it says them, as shares of the depth."""
-    if otherwise and depth.sigma_m is not None:
-        return (depth.sigma_m / depth.metres).astype(np.float64)
+    sigma_m = getattr(depth, "sigma_m", None)
+    if otherwise and sigma_m is not None:
+        return (sigma_m / depth.metres).astype(np.float64)
     return np.full(depth.metres.shape, otherwise)
 
 
