@@ -121,9 +121,14 @@ def test_what_was_trained_is_not_trained_again(everything, frames, monkeypatch, 
     def never(*_: object, **__: object) -> None:
         raise AssertionError("trained again")
 
-    monkeypatch.setattr("leadline.training.train.train", never)
+    monkeypatch.setattr("leadline.training.ensure.loop.train", never)
     assert main(words(frames, everything, "figure4")) == 0
     assert capsys.readouterr().out.strip().endswith("figure4.html")
+
+
+def test_a_training_by_other_options_is_not_taken_for_this_one(everything, frames, capsys):
+    assert main([*words(frames, everything, "figure4"), "--epochs", "2"]) == 2
+    assert "training: holds a training by another recipe (optim.epochs)" in capsys.readouterr().err
 
 
 def test_a_training_that_is_there_is_taken(everything, frames, tmp_path, monkeypatch):

@@ -77,7 +77,7 @@ def trained(monkeypatch) -> list[TrainOptions]:
         (folder / "metrics.csv").write_text("\n".join([",".join(COLUMNS), ",".join(map(str, row.values()))]))
         return folder
 
-    monkeypatch.setattr("leadline.training.train.train", train)
+    monkeypatch.setattr("leadline.training.ensure.loop.train", train)
     monkeypatch.setattr("leadline.studies.sweep._constant", lambda trials: None)
     return asked
 
@@ -139,7 +139,7 @@ def test_a_stopped_sweep_goes_on_where_it_was(study, trained, tmp_path, monkeypa
         raise TrainingInterrupted("stopped")
 
     with monkeypatch.context() as patch:
-        patch.setattr("leadline.training.train.train", stopped)
+        patch.setattr("leadline.training.ensure.loop.train", stopped)
         assert main(words) == 75
     assert main(words) == 0
     assert [(options.out is None, options.resume is None) for options in trained] == [

@@ -9,10 +9,10 @@ from pathlib import Path
 from rich.console import Console
 
 from leadline.data.sample import Source
-from leadline.options import OptimOptions, Recipe, ReproduceOptions, TrainOptions, read_size
+from leadline.options import OptimOptions, Recipe, ReproduceOptions, read_size
 from leadline.recipes import read_recipe
 from leadline.report.run import Run, read_runs
-from leadline.run_folder import RECIPE_FILE, read_metrics
+from leadline.training.ensure import ensure_trained
 
 QUICK_RATES = {"yolov8n": 1e-3, "densenet169": 3e-4}
 """Learning rates that overfit eight frames in some hundred steps; higher ones do worse (docs/results.md, section 3)."""
@@ -66,25 +66,10 @@ def whole_training(options: ReproduceOptions, source: Source, console: Console) 
 
 def _trained(recipe: Recipe, options: ReproduceOptions, folder: Path, console: Console) -> Run:
     """Trained, gone on with, or found done."""
-    from leadline.training.train import train
-
     height, width = read_size(options.size)
     data = replace(recipe.data, root=options.data, source=options.source, height=height, width=width)
     recipe = replace(recipe, data=data)
-    begun = (folder / RECIPE_FILE).is_file()
-    rows = read_metrics(folder)
-    if not rows or float(rows[-1]["epoch"]) < recipe.optim.epochs:
-        train(
-            TrainOptions(
-                data=recipe.data,
-                model=recipe.model,
-                optim=recipe.optim,
-                run=recipe.run,
-                out=None if begun else folder,
-                resume=folder if begun else None,
-            ),
-            console=console,
-        )
+    ensure_trained(recipe, folder, console=console)
     return read_runs([folder], model="last" if recipe.data.split_by == "same" else "best")[0]
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from rich.console import Console
 
 from leadline.atomic import atomic_write
-from leadline.errors import TrainingDiverged, UsageError
-from leadline.options import Recipe, TrainOptions
-from leadline.recipes import as_plain, read_recipe
-from leadline.run_folder import RECIPE_FILE, SOURCES_FILE, read_metrics
+from leadline.errors import TrainingDiverged
+from leadline.options import Recipe
+from leadline.run_folder import SOURCES_FILE, read_metrics
 from leadline.studies.study import Variant
+from leadline.training.ensure import check_same_recipe, ensure_trained, is_trained
 
 DIVERGED_FILE = "diverged.txt"
 
@@ -46,10 +46,9 @@ class Trial:
     @property
     def last_row(self) -> dict[str, float] | None:
         """The row of its log after the last epoch; None before that."""
-        rows = read_metrics(self.folder)
-        if not rows or float(rows[-1]["epoch"]) < self.recipe.optim.epochs:
+        if not is_trained(self.recipe, self.folder):
             return None
-        return {name: float(value) for name, value in rows[-1].items()}
+        return {name: float(value) for name, value in read_metrics(self.folder)[-1].items()}
 
     @property
     def median_m(self) -> float:
@@ -85,7 +84,7 @@ def plan_trials(
         for seed in range(seeds or variant.seeds or study_seeds):
             run = replace(recipe.run, seed=base.run.seed + seed)
             trial = Trial(variant, replace(recipe, run=run), folder / f"{variant.slug}-seed{run.seed}")
-            _demand_same(trial)
+            check_same_recipe(trial.recipe, trial.folder)
             trials.append(trial)
     return sorted(trials, key=lambda trial: trial.seed)
 
@@ -97,31 +96,10 @@ def run_trial(trial: Trial, console: Console) -> None:
         TrainingInterrupted: a signal came; the state is saved.
         LeadlineError: frames, weights or a disk that cannot be used.
     """
-    from leadline.training.train import train
-
     if trial.is_done:
         return
-    recipe = trial.recipe
-    begun = (trial.folder / RECIPE_FILE).is_file()
-    options = TrainOptions(
-        data=recipe.data,
-        model=recipe.model,
-        optim=recipe.optim,
-        run=recipe.run,
-        out=None if begun else trial.folder,
-        resume=trial.folder if begun else None,
-    )
     try:
-        train(options, console=console)
+        ensure_trained(trial.recipe, trial.folder, console=console)
     except TrainingDiverged as error:
         with atomic_write(trial.folder / DIVERGED_FILE) as part:
             part.write_text(str(error), encoding="utf-8")
-
-
-def _demand_same(trial: Trial) -> None:
-    path = trial.folder / RECIPE_FILE
-    if path.is_file() and as_plain(read_recipe(str(path))) != as_plain(trial.recipe):
-        raise UsageError(
-            f"{trial.folder}: holds a training by another recipe; repeat the options that the study was begun with, or "
-            f"choose another --out"
-        )
