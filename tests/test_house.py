@@ -62,6 +62,7 @@ WITHOUT_TORCH = [
     "leadline.doctor.check",
     "leadline.labelling.label",
     "leadline.benchmark.models",
+    "leadline.synthesis.synthesize",
     "leadline.report.report",
 ]
 
