@@ -194,4 +194,4 @@ def test_an_address_that_falls_silent_is_said_in_time(broadcast):
             assert next(source.frames).number == 0
             with pytest.raises(InputError, match="fell silent or broke off"):
                 list(source.frames)
-    assert time.monotonic() - began_s < 10
+    assert time.monotonic() - began_s < 20

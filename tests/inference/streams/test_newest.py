@@ -22,7 +22,8 @@ def test_a_slow_taker_gets_the_newest_frame_and_no_queue():
     taken = []
     for frame in newest(frames(60, every_s=0.01), stall_s=5.0, name="x"):
         taken.append(frame.number)
-        assert time.monotonic() - frame.arrived_s < 0.1  # however many came before
+        # However many came before; in a queue the last would wait for 5 s. The machine may be busy.
+        assert time.monotonic() - frame.arrived_s < 1
         time.sleep(0.1)
     assert taken == sorted(set(taken))
     assert len(taken) < 15
@@ -30,7 +31,18 @@ def test_a_slow_taker_gets_the_newest_frame_and_no_queue():
 
 
 def test_a_quick_taker_gets_every_frame():
-    assert [frame.number for frame in newest(frames(20, every_s=0.02), stall_s=5.0, name="x")] == list(range(20))
+    taken = threading.Semaphore(1)
+
+    def as_they_are_taken() -> Iterator[Frame]:
+        for frame in frames(20):
+            assert taken.acquire(timeout=5)
+            yield frame
+
+    numbers = []
+    for frame in newest(as_they_are_taken(), stall_s=5.0, name="x"):
+        numbers.append(frame.number)
+        taken.release()
+    assert numbers == list(range(20))
 
 
 def test_a_stream_that_stalls_is_said():
@@ -66,4 +78,4 @@ def test_a_recording_is_played_at_its_own_pace():
     recorded = (Frame(np.zeros((2, 2, 3), np.uint8), number, number / 20, 0.0) for number in range(7))
     arrived_s = [frame.arrived_s - began_s for frame in at_their_times(recorded)]
     assert all(arrived >= number / 20 - 1e-3 for number, arrived in enumerate(arrived_s))
-    assert arrived_s[-1] < 2
+    assert arrived_s[-1] < 5
