@@ -83,7 +83,7 @@ def test_the_suffix_chooses_metres_or_millimetres(tmp_path):
 def test_every_kind_is_written_under_its_suffix(tmp_path, kind):
     path = tmp_path / f"a{SAVE_SUFFIXES[kind]}"
     camera = Camera.centred(focal_px=70.0, width=80, height=60)
-    DepthMap(METRES, image=IMAGE, camera=camera).save(path, kind=kind)
+    DepthMap(METRES, image=IMAGE, camera=camera, sigma_m=METRES).save(path, kind=kind)
     assert path.stat().st_size > 0
 
 

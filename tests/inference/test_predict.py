@@ -161,6 +161,12 @@ def test_a_wrong_word_for_saving_is_refused_before_anything_runs(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_sigma_of_a_model_that_does_not_say_it_is_refused_before_anything_runs(tmp_path):
+    with pytest.raises(UsageError, match=r"--save sigma16: this model does not say .*`leadline doubt` teaches it"):
+        predict_command(options(tmp_path, photo(tmp_path / "a.jpg"), save="npy,sigma16"))
+    assert not (tmp_path / "out").exists()
+
+
 def test_nothing_to_save_is_refused():
     with pytest.raises(UsageError, match="at least one of depth16, npy, color, side, ply, glb"):
         save_kinds(" , ", known=SAVE_KINDS)

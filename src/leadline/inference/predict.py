@@ -59,6 +59,10 @@ def _predict_photographs(options: PredictOptions) -> None:
     workers = min(options.workers or cores(), len(inputs))
     threads = options.threads or max(1, cores() // workers)
     predictor = load(options.model, device=options.device, backend=options.backend, threads=threads)
+    if "sigma16" in kinds and not predictor.card.says_sigma:
+        raise UsageError(
+            "--save sigma16: this model does not say how far it is to be trusted; `leadline doubt` teaches it"
+        )
     points_of = None if options.points is None else open_readings(options.points, pictures=len(inputs))
     needs_camera = bool({*kinds} & {*IN_SPACE}) or predictor.card.canonical_focal is not None
     if (given or options.focal_px) and not (needs_camera or points_of):
