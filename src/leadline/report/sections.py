@@ -56,13 +56,13 @@ def overview(runs: Sequence[Run]) -> str:
 def curves(runs: Sequence[Run]) -> str:
     """Loss and metrics over epochs, the runs in one plot."""
     losses = [
-        Line(f"{run.name}, {name}", run.column(f"{kind}_loss"), 2 * place + turn)
+        Line(f"{run.name}, {name}", run.column(f"{kind}_loss"), (2 * place + turn) % 8)
         for place, run in enumerate(runs)
         for turn, (kind, name) in enumerate((("train", "learning"), ("val", "judged")))
     ]
     plots = [line_chart("loss", losses, x_title="epoch", from_zero=True)]
     for column, title in CURVES.items():
-        lines = [Line(run.name, run.column(column), 2 * place) for place, run in enumerate(runs)]
+        lines = [Line(run.name, run.column(column), 2 * place % 8) for place, run in enumerate(runs)]
         plots.append(line_chart(title, lines, x_title="epoch", from_zero=column != "val_rel"))
     return f"<div class=plots>{''.join(plots)}</div>"
 
@@ -129,7 +129,7 @@ def ranges(group: Sequence[Measured]) -> str:
     found = [[metrics for _, _, metrics in one.evaluation.by_range()] for one in group]
     known = [at for at in range(len(labels)) if any(of_one[at] for of_one in found)]
     lines = [
-        Line(one.run.name, [(float(x), m.rel) for x, at in enumerate(known) if (m := of_one[at])], 2 * place)
+        Line(one.run.name, [(float(x), m.rel) for x, at in enumerate(known) if (m := of_one[at])], 2 * place % 8)
         for place, (one, of_one) in enumerate(zip(group, found, strict=True))
     ]
     rows = []
