@@ -65,7 +65,7 @@ def photograph() -> np.ndarray:
 
 def test_sigma_is_larger_where_errors_are():
     net = with_sigma(DepthNet("yolov8n", codec="log"), CARD)
-    teach_sigma(net, frames_with_two_scales(0), steps=150)
+    teach_sigma(net, frames_with_two_scales(0), steps=400)
     with torch.no_grad():
         sigma = net.head.log_sigma(frames_with_two_scales(1)[0].features).exp()[0, 0]
     assert float(sigma[12, 8]) == pytest.approx(0.06, rel=0.2)
@@ -74,7 +74,7 @@ def test_sigma_is_larger_where_errors_are():
 
 def test_rooms_left_out_correct_sigma_by_one_factor():
     net = with_sigma(DepthNet("yolov8n", codec="log"), CARD)
-    teach_sigma(net, frames_with_two_scales(0), steps=150)
+    teach_sigma(net, frames_with_two_scales(0), steps=400)
     assert calibrate_sigma(net, frames_with_two_scales(1, scale=2.0)) == pytest.approx(2.0, rel=0.15)
     assert calibrate_sigma(net, frames_with_two_scales(1, scale=2.0)) == pytest.approx(1.0, rel=0.01)
 

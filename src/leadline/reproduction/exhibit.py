@@ -42,15 +42,7 @@ class Exhibit:
 
 
 def data_note(source: Source) -> str:
-    """Which frames an exhibit is of, marked where they are not the paper's.
-
-    Example:
-        >>> from pathlib import Path
-        >>> class Frames:
-        ...     root, frames = Path("mine"), ()
-        >>> data_note(Frames())
-        'Not on NYU Depth v2, which the paper used, but on mine (0 frames of 0 rooms).'
-    """
+    """Which frames an exhibit is of, marked where they are not the paper's."""
     if isinstance(source, NYU_KINDS):
         return f"On NYU Depth v2 ({source.root.name}), as in the paper."
     rooms = len({frame.room for frame in source.frames})
