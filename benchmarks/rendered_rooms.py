@@ -1,6 +1,6 @@
 """What rendered rooms are like beside real ones: distances, their place in the picture, edges, light.
 
-    python benchmarks/rooms.py --sets RGBD ROOMS [--grid grid.png]
+    python benchmarks/rendered_rooms.py --sets RGBD ROOMS [--grid grid.png]
 
 Rooms count alike, whatever the number of their frames. Frames are looked at on 80 x 60 points, so that sets of several
 sizes can be compared; edges are jumps of more than a tenth of the distance between neighbouring points.
