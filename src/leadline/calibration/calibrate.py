@@ -112,9 +112,7 @@ def _in_picture(
 
 def _at_points(depth: DepthMap, points: Points) -> tuple[np.ndarray, np.ndarray]:
     height, width = depth.metres.shape
-    rows = np.rint(points.y_px).clip(0, height - 1).astype(int)
-    columns = np.rint(points.x_px).clip(0, width - 1).astype(int)
-    return depth.metres[rows, columns], points.metres
+    return depth.metres[points.pixels(height=height, width=width)], points.metres
 
 
 def _at_floor(depth: DepthMap, camera_height_m: float) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -6,16 +6,29 @@ before (its visit). So sources of any size mix in one batch, each going on where
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+Item = TypeVar("Item")
 
 LANES = 8
 """Streams that a batch is dealt from; 1, 2, 4 or 8 processes read lanes of their own."""
 
 BLOCK_FRAMES = 64
 """Frames that are read in one go when streaming: some 25 MB at 240x320."""
+
+
+def evenly(items: Sequence[Item], count: int) -> list[Item]:
+    """At most so many of them, evenly apart from the first on.
+
+    Example:
+        >>> evenly("abcdef", 3)
+        ['a', 'c', 'e']
+    """
+    return [items[at * len(items) // count] for at in range(min(count, len(items)))]
 
 
 def shuffled_order(count: int, *, seed: int, epoch: int) -> NDArray[np.int64]:

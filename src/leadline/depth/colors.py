@@ -14,14 +14,16 @@ _TURBO = np.array(
         (251, 126, 33), (235, 80, 14), (208, 47, 5), (169, 22, 1), (122, 4, 3),
     ]
 )  # fmt: skip
-_TABLE = np.stack([np.interp(np.linspace(0, 16, 256), np.arange(17), _TURBO[:, c]) for c in range(3)], 1).astype(
-    np.uint8
-)
+_RED_BLUE = np.array([(5, 48, 97), (67, 147, 195), (247, 247, 247), (214, 96, 77), (103, 0, 31)])  # ColorBrewer's RdBu
 
-_STOPS = np.array([(5, 48, 97), (67, 147, 195), (247, 247, 247), (214, 96, 77), (103, 0, 31)])  # ColorBrewer's RdBu
-_ERRORS = np.stack([np.interp(np.linspace(0, 4, 256), np.arange(5), _STOPS[:, c]) for c in range(3)], 1).astype(
-    np.uint8
-)
+
+def _table(stops: NDArray[np.integer]) -> NDArray[np.uint8]:
+    """(256, 3) colours between stops that are evenly apart."""
+    places = np.linspace(0, len(stops) - 1, 256)
+    return np.stack([np.interp(places, np.arange(len(stops)), stops[:, c]) for c in range(3)], 1).astype(np.uint8)
+
+
+_TABLE, _ERRORS = _table(_TURBO), _table(_RED_BLUE)
 
 
 def depth_range_m(depth_m: NDArray[np.float32]) -> tuple[float, float]:

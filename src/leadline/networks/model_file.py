@@ -41,17 +41,26 @@ def load_model(path: Path) -> tuple[DepthNet, ModelCard]:
     if beside.get("sha256") != _sha256(tensors):
         raise ModelFileError(f"{path}: its weights are not those that were saved (checksum); fetch the file again")
     try:
-        net = DepthNet(
-            card.encoder,
-            codec=card.codec,
-            min_depth_m=card.min_depth_m,
-            max_depth_m=card.max_depth_m,
-            says_sigma=card.says_sigma,
-        )
+        net = network_of(card)
         net.load_state_dict(tensors)
     except (RuntimeError, UsageError) as error:
         raise ModelFileError(f"{path}: its weights do not fit the network that it names ({error})") from error
     return net.eval(), card
+
+
+def network_of(card: ModelCard) -> DepthNet:
+    """The network that a card describes, untaught.
+
+    Raises:
+        UsageError: an encoder that is not known.
+    """
+    return DepthNet(
+        card.encoder,
+        codec=card.codec,
+        min_depth_m=card.min_depth_m,
+        max_depth_m=card.max_depth_m,
+        says_sigma=card.says_sigma,
+    )
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str] | None]:

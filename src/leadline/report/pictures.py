@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from leadline.data.order import evenly
 from leadline.data.sample import Frame
 from leadline.depth.colors import colorize, colorize_error, depth_range_m
 from leadline.depth.framing import under_centres
@@ -28,7 +29,7 @@ def spread_frames(group: Sequence[Measured], count: int) -> list[Frame]:
     for frame in group[0].frames.values():
         rooms.setdefault(frame.room, []).append(frame)
     middles = [frames[len(frames) // 2] for _, frames in sorted(rooms.items())]
-    return [middles[at * len(middles) // count] for at in range(min(count, len(middles)))] if count else []
+    return evenly(middles, count)
 
 
 def worst_frames(group: Sequence[Measured], count: int) -> list[Frame]:
@@ -50,23 +51,23 @@ def picture_row(frame: Frame, group: Sequence[Measured], protocol: Protocol) -> 
         sample = group[0].source.read(frame)
     except InputError as gone:  # since it was measured
         return f"<p class=nothing>{escape(str(gone))}</p>"
-    size = HEIGHT_PX, max(1, round(sample.image.shape[1] * HEIGHT_PX / sample.image.shape[0]))
+    photograph = at_page_height(sample.image)
+    size = photograph.shape[0], photograph.shape[1]
     truth = _shown(truth_of(sample, protocol), size)
     truth = np.where(truth > 0, truth, np.float32(np.nan))
     predicted = [_shown(one.predict(sample), size) for one in group]
     near_m, far_m = depth_range_m(truth)
     errors = [depth_m - truth for depth_m in predicted]
     most_m = max(0.1, *(float(np.nanpercentile(np.abs(error), 98)) for error in errors if np.isfinite(error).any()))
-    photograph = np.asarray(Image.fromarray(sample.image).resize(size[::-1], Image.Resampling.BILINEAR))
     figures = [
-        _figure(photograph, frame.identity),
-        _figure(colorize(truth, near_m=near_m, far_m=far_m), "measured"),
+        figure(photograph, frame.identity),
+        figure(colorize(truth, near_m=near_m, far_m=far_m), "measured"),
     ]
     for one, depth_m, error in zip(group, predicted, errors, strict=True):
         score = next(score for score in one.evaluation.scores if score.frame.identity == frame.identity)
         said = f"{one.run.name}: rel {score.model.metrics().rel:.3f}"
-        figures.append(_figure(colorize(depth_m, near_m=near_m, far_m=far_m), said))
-        figures.append(_figure(colorize_error(error, most_m=most_m), f"{one.run.name}: error"))
+        figures.append(figure(colorize(depth_m, near_m=near_m, far_m=far_m), said))
+        figures.append(figure(colorize_error(error, most_m=most_m), f"{one.run.name}: error"))
     scales = _scale("depth", f"{near_m:.2f} m", f"{far_m:.2f} m") + _scale(
         "error", f"-{most_m:.2f} m, too near", f"+{most_m:.2f} m, too far"
     )
@@ -77,7 +78,15 @@ def _shown(depth_m: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.fl
     return under_centres(depth_m, height=size[0], width=size[1])
 
 
-def _figure(picture: NDArray[np.uint8], caption: str) -> str:
+def at_page_height(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A photograph (H, W, 3) uint8 RGB as high as all pictures of a page."""
+    height, width = image.shape[:2]
+    size = max(1, round(width * HEIGHT_PX / height)), HEIGHT_PX
+    return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR))
+
+
+def figure(picture: NDArray[np.uint8], caption: str) -> str:
+    """A picture (H, W, 3) uint8 RGB in HTML, with a line below it."""
     height, width = picture.shape[:2]
     text = escape(caption, quote=True)
     return (

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from html import escape
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 from rich.console import Console
 
+from leadline.data.order import evenly
 from leadline.data.sample import Frame, Source
 from leadline.data.sources.catalog import open_source
 from leadline.depth.colors import colorize, depth_range_m
 from leadline.depth.framing import under_centres
-from leadline.depth.images import data_uri
 from leadline.errors import InputError
 from leadline.evaluation.evaluate import Evaluation
 from leadline.evaluation.protocols import PLAIN, PROTOCOLS
@@ -22,7 +19,7 @@ from leadline.evaluation.report import chosen_frames, measure_model
 from leadline.inference.predictor import load
 from leadline.options import ReproduceOptions, read_size
 from leadline.report.measured import Measured
-from leadline.report.pictures import HEIGHT_PX, picture_row, spread_frames
+from leadline.report.pictures import at_page_height, figure, picture_row, spread_frames
 from leadline.report.plots import Line, line_chart, standalone
 from leadline.report.run import Run
 from leadline.reproduction.claims import OVERFITTING_MINUTES
@@ -42,8 +39,7 @@ def examples_figure(options: ReproduceOptions) -> Exhibit:
     for frame in source.frames:
         rooms.setdefault(frame.room, frame)
     firsts = list(rooms.values())
-    chosen = [firsts[at * len(firsts) // options.pictures] for at in range(min(options.pictures, len(firsts)))]
-    figures = "".join(_example(source, frame) for frame in chosen)
+    figures = "".join(_example(source, frame) for frame in evenly(firsts, options.pictures))
     caption = (
         f"{data_note(source)} Colour, and measured depth below it: red is near, blue is far, black was not measured."
     )
@@ -121,13 +117,9 @@ def _measured(run: Run, source: Source, limit: int | None, protocol: str) -> Mea
     learned_by_heart = run.split.rule.by == "same"
     frames = chosen_frames(source, "test" if has_test and not learned_by_heart else "val", predictor.card)
     constant_m = predictor.card.training_median_m
-    chosen = frames if limit is None else _spread(frames, limit)
+    chosen = frames if limit is None else evenly(frames, limit)
     evaluation: Evaluation = measure_model(predictor, source, chosen, PROTOCOLS[protocol], constant_m=constant_m)
     return Measured(run, predictor, source, evaluation)
-
-
-def _spread(frames: Sequence[Frame], count: int) -> list[Frame]:
-    return [frames[at * len(frames) // count] for at in range(min(count, len(frames)))]
 
 
 def _timing(options: ReproduceOptions) -> str:
@@ -151,11 +143,9 @@ def _timing(options: ReproduceOptions) -> str:
 
 def _example(source: Source, frame: Frame) -> str:
     sample = source.read(frame)
-    width = max(1, round(sample.image.shape[1] * HEIGHT_PX / sample.image.shape[0]))
+    photograph = at_page_height(sample.image)
+    height, width = photograph.shape[:2]
     near_m, far_m = depth_range_m(sample.depth_m)
-    depth_m = under_centres(sample.depth_m, height=HEIGHT_PX, width=width)
-    photograph = np.asarray(Image.fromarray(sample.image).resize((width, HEIGHT_PX), Image.Resampling.BILINEAR))
+    depth_m = under_centres(sample.depth_m, height=height, width=width)
     both = np.concatenate([photograph, colorize(depth_m, near_m=near_m, far_m=far_m)])
-    text = escape(f"{frame.identity}: {near_m:.2f} to {far_m:.2f} m", quote=True)
-    size = f"width={width} height={2 * HEIGHT_PX}"
-    return f'<figure><img alt="{text}" {size} src="{data_uri(both)}"><figcaption>{text}</figcaption></figure>'
+    return figure(both, f"{frame.identity}: {near_m:.2f} to {far_m:.2f} m")

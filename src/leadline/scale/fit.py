@@ -48,11 +48,10 @@ def scale_to_points(depth_m: NDArray[np.float32], points: Points) -> Scaled:
         >>> scaled.depth_m[0, 0].round(1), scaled.correction.ignored
         (np.float32(1.3), 1)
     """
-    points.demand_within(height=depth_m.shape[0], width=depth_m.shape[1])
+    height, width = depth_m.shape
+    points.demand_within(height=height, width=width)
     points = points.some(MOST_POINTS)
-    x, y = points.x_px, points.y_px
-    rows = np.clip(np.rint(y), 0, depth_m.shape[0] - 1).astype(int)
-    columns = np.clip(np.rint(x), 0, depth_m.shape[1] - 1).astype(int)
+    rows, columns = points.pixels(height=height, width=width)
     choice = choose_correction(depth_m[rows, columns], points.metres)
     correction = choice.correction
     _demand_agreement(choice)

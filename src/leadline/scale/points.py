@@ -74,6 +74,11 @@ class Points:
                 f"x {x:g}, y {y:g}; are they for a picture of another size, or x and y exchanged?"
             )
 
+    def pixels(self, *, height: int, width: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Rows and columns, (n,) each, of the pixels of a map of this size that they are on."""
+        rows = np.rint(self.y_px).clip(0, height - 1).astype(np.int64)
+        return rows, np.rint(self.x_px).clip(0, width - 1).astype(np.int64)
+
     def some(self, most: int) -> Points:
         """At most so many of them, drawn evenly and always the same."""
         if len(self) <= most:

@@ -8,7 +8,7 @@ left out are as likely as can be.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import torch
 from jaxtyping import Bool, Float
@@ -22,7 +22,7 @@ from leadline.evaluation.report import chosen_frames
 from leadline.inference.predictor import Predictor
 from leadline.model_card import ModelCard
 from leadline.networks.depth_net import DepthNet
-from leadline.networks.model_file import load_model, save_model
+from leadline.networks.model_file import load_model, network_of, save_model
 from leadline.options import DoubtOptions
 
 
@@ -40,6 +40,9 @@ class Errors(NamedTuple):
     features: Float[Tensor, "1 c h w"]
     error: Float[Tensor, "1 1 h w"]
     valid: Bool[Tensor, "1 1 h w"]
+
+
+OfARoom = TypeVar("OfARoom", Errors, Frame)
 
 
 def doubt_command(options: DoubtOptions) -> None:
@@ -61,9 +64,7 @@ def doubt_command(options: DoubtOptions) -> None:
 
 def with_sigma(earlier: DepthNet, card: ModelCard) -> DepthNet:
     """The same network with an untaught second output, that says 0.15 everywhere."""
-    net = DepthNet(
-        card.encoder, codec=card.codec, min_depth_m=card.min_depth_m, max_depth_m=card.max_depth_m, says_sigma=True
-    )
+    net = network_of(replace(card, says_sigma=True))
     net.load_state_dict(earlier.state_dict(), strict=card.says_sigma)
     sigma = net.head.sigma
     assert sigma is not None
@@ -102,9 +103,7 @@ def read_errors(net: DepthNet, card: ModelCard, source: Source, frames: Sequence
 def teach_sigma(net: DepthNet, frames: Sequence[Errors], *, steps: int) -> None:
     """Adam on the one convolution; every room comes as often as any other."""
     assert net.head.sigma is not None
-    rooms: dict[str, list[Errors]] = {}
-    for frame in frames:
-        rooms.setdefault(frame.room, []).append(frame)
+    rooms = _by_room(frames)
     names = sorted(rooms)
     random = torch.Generator().manual_seed(0)
     optimizer = torch.optim.Adam(net.head.sigma.parameters(), lr=0.01)
@@ -142,11 +141,16 @@ def calibrate_sigma(net: DepthNet, frames: Sequence[Errors]) -> float:
 
 def spread(frames: Sequence[Frame], limit: int) -> list[Frame]:
     """As many frames as allowed, by turns from each room, in the order of their names."""
-    rooms: dict[str, list[Frame]] = {}
-    for frame in frames:
-        rooms.setdefault(frame.room, []).append(frame)
+    rooms = _by_room(frames)
     turns = sorted((place, room) for room, members in rooms.items() for place in range(len(members)))
     return [rooms[room][place] for place, room in turns[:limit]]
+
+
+def _by_room(frames: Sequence[OfARoom]) -> dict[str, list[OfARoom]]:
+    rooms: dict[str, list[OfARoom]] = {}
+    for frame in frames:
+        rooms.setdefault(frame.room, []).append(frame)
+    return rooms
 
 
 _FRAMES_A_STEP = 4

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from leadline.data.loader import Batch, Batches
+from leadline.data.order import evenly
 from leadline.losses import training_loss
 from leadline.metrics import Metrics, error_sums, mean_over_groups
 from leadline.networks.depth_head import Codec
@@ -60,7 +61,7 @@ def validate(
     net.eval()
     per_frame: dict[int, tuple[Metrics, float, float]] = {}
     shown: dict[int, Picture] = {}
-    wanted = set(_spread(list(batches.indices), pictures))
+    wanted = set(evenly(batches.indices, pictures))
     for batch in batches.in_order():
         with torch.no_grad():
             encoded = net(batch.image).float()
@@ -109,10 +110,6 @@ def _frame_losses(encoded: torch.Tensor, batch: Batch, codec: Codec, weights: Ma
         )
         for i in range(len(encoded))
     ]
-
-
-def _spread(indices: list[int], count: int) -> list[int]:
-    return [indices[at * len(indices) // count] for at in range(min(count, len(indices)))] if count else []
 
 
 def _gathered(fabric: Fabric, own: dict) -> dict:
