@@ -91,6 +91,10 @@ def standalone(svg: str) -> str:
     )
 
 
+_LEAST_SPREAD = 1e-9
+"""Of less no axis can be made: its logarithm may not even be a number."""
+
+
 def ticks(low: float, high: float) -> list[float]:
     """Round numbers, evenly apart, from at most `low` to at least `high`.
 
@@ -98,11 +102,13 @@ def ticks(low: float, high: float) -> list[float]:
         >>> ticks(0.12, 0.47)
         [0.1, 0.2, 0.3, 0.4, 0.5]
     """
-    spread = high - low or abs(high) or 1.0
+    spread = next(size for size in (high - low, abs(high), 1.0) if size > _LEAST_SPREAD)
     rough = spread / 4
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999)
-    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    # 0.3 / 0.1 is a little less than 3.
+    within = 1e-14 * max(1.0, abs(low / step), abs(high / step))
+    first, last = math.floor(low / step + within), math.ceil(high / step - within)
     digits = max(0, 1 - math.floor(math.log10(step)))
     return [float(round(index * step, digits)) for index in range(first, max(last, first + 1) + 1)]
 
