@@ -2,6 +2,7 @@
 
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -13,16 +14,20 @@ from leadline.data.augment import (
     Drawn,
     add_noise,
     augment_bytes,
+    augment_floats,
+    augment_frame,
     blur,
     crop_and_rescale,
     draw_byte_changes,
     erase_rectangles,
     floats_from_bytes,
+    floats_from_frame,
     jitter_colors,
     tone_curves,
 )
 from leadline.data.depth_code import DepthCode
-from leadline.data.loader import Batches
+from leadline.data.loader import Batches, _draw
+from leadline.data.mixture import feed_seeds
 from leadline.data.order import shuffled_order, streamed_order
 from leadline.data.prepare import prepare
 from leadline.data.randomness import uniform
@@ -203,6 +208,34 @@ def test_bytes_become_what_the_curve_of_their_frame_says():
     floats_from_bytes(color, image, curves)
     for at, frame in enumerate(color.numpy()):
         np.testing.assert_array_equal(image[at].numpy(), curves[at][frame])
+        alone = np.empty(frame.shape, np.float32)
+        floats_from_frame(frame, alone, curves[at])
+        np.testing.assert_array_equal(alone, curves[at][frame])
+
+
+def test_a_frame_alone_becomes_what_it_becomes_in_a_batch():
+    color, levels = pictures(200)
+    changes = draw_byte_changes(drawn(200), DataOptions(flip=0.5, channel_permutation=0.5))
+    together, together_levels = color.clone(), levels.clone()
+    augment_bytes(together, together_levels, changes)
+    before = color.clone()
+    for at in range(200):
+        alone, alone_levels = augment_frame(color[at].numpy(), levels[at].numpy().view(np.uint16), changes, at)
+        np.testing.assert_array_equal(alone, together[at].numpy())
+        np.testing.assert_array_equal(alone_levels.view(np.int16), together_levels[at].numpy())
+    assert torch.equal(color, before)
+
+
+@pytest.mark.parametrize("options", [PLAIN, OFTEN, DataOptions(flip=0.5, channel_permutation=0.5, color_jitter=0.3)])
+def test_a_device_is_sent_bytes_and_makes_of_them_what_the_cpu_makes_frame_by_frame(store, options):
+    loaded = batches(store)
+    for on_cpu, group in zip(loaded.shuffled(3, options=options), loaded._groups(3), strict=True):
+        draw = partial(_draw, group, feed_seeds(0, group.feeds))
+        image, depth_m = torch.empty_like(on_cpu.image), torch.empty_like(on_cpu.depth_m)
+        loaded._write_on_device(group, draw_byte_changes(draw, options), image, depth_m[:, 0])
+        augment_floats(image, depth_m, draw, options)
+        torch.testing.assert_close(image, on_cpu.image, rtol=0, atol=1e-6)
+        torch.testing.assert_close(depth_m, on_cpu.depth_m, rtol=1e-6, atol=0)
 
 
 def test_jitter_is_contrast_about_the_mean_and_saturation_about_grey():

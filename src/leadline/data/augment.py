@@ -8,7 +8,7 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum, auto
-from functools import cache, partial
+from functools import cache
 from math import sqrt
 
 import numpy as np
@@ -84,7 +84,7 @@ def tone_curves(draw: Draw, strength: float) -> NDArray[np.float32]:
 
 
 def augment_bytes(color: UInt8[Tensor, "b 3 h w"], levels: Int16[Tensor, "b h w"], changes: ByteChanges) -> None:
-    """Mirror some frames and permute the colours of some, in place.
+    """Mirror some frames and permute the colours of some, in place; for a device that changes many frames at once.
 
     Args:
         color: RGB.
@@ -95,27 +95,50 @@ def augment_bytes(color: UInt8[Tensor, "b 3 h w"], levels: Int16[Tensor, "b h w"
     _change(color, mirrored, lambda frames: frames.flip(-1))
     _change(levels, mirrored, lambda frames: frames.flip(-1))
     for number in set(changes.permutation.tolist()) - {0}:
-        _change(color, np.flatnonzero(changes.permutation == number), partial(_permuted, number=number))
+        _change(color, np.flatnonzero(changes.permutation == number), lambda frames: frames[:, _PERMUTATIONS[number]])  # noqa: B023 (used at once)
 
 
 def floats_from_bytes(
     color: UInt8[Tensor, "b 3 h w"], image: Float[Tensor, "b 3 h w"], curves: NDArray[np.float32] | None
 ) -> None:
-    """Write the values of `color` to `image`: divided by 255, or by each frame's own curve.
-
-    On the CPU by NumPy, which passes over the memory once; torch needs two passes.
-    """
-    on_cpu = color.device.type == "cpu"
-    if curves is None and on_cpu:
-        np.divide(color.numpy(), np.float32(255), out=image.numpy())
-    elif curves is None:
+    """Write the values of `color` to `image`: divided by 255, or by each frame's own curve."""
+    if curves is None:
         image.copy_(color).div_(255)
-    elif on_cpu:
-        for curve, frame, values in zip(curves, color.numpy(), image.numpy(), strict=True):
-            np.take(curve, frame, out=values, mode="clip")  # "clip" spares a copy, and no byte is out of range
     else:
         starts = 256 * torch.arange(len(color), dtype=torch.int32, device=color.device)[:, None, None, None]
         image.copy_(torch.from_numpy(curves).to(color.device).flatten()[color + starts])
+
+
+def augment_frame(
+    color: NDArray[np.uint8], levels: NDArray[np.uint16], changes: ByteChanges, at: int
+) -> tuple[NDArray[np.uint8], NDArray[np.uint16]]:
+    """What `augment_bytes` does, to the frame of place `at` alone, on the CPU; copied only where it changes.
+
+    Args:
+        color: (3, h, w) RGB, which is only read.
+        levels: (h, w), which are only read.
+        changes: of the batch.
+        at: place of the frame in the batch.
+    """
+    if changes.permutation[at]:
+        color = color[_PERMUTATIONS[changes.permutation[at]]]
+    if changes.mirrored[at]:
+        color, levels = _mirrored(color), _mirrored(levels.view(np.int16)).view(np.uint16)
+    return color, levels
+
+
+def floats_from_frame(color: NDArray[np.uint8], image: NDArray[np.float32], curve: NDArray[np.float32] | None) -> None:
+    """What `floats_from_bytes` does, to one frame, by NumPy, which passes over the memory once; torch needs two passes.
+
+    Args:
+        color: (3, h, w) RGB.
+        image: (3, h, w), written.
+        curve: (256,) of this frame; None divides by 255.
+    """
+    if curve is None:
+        np.divide(color, np.float32(255), out=image)
+    else:
+        np.take(curve, color, out=image, mode="clip")  # "clip" spares a copy, and no byte is out of range
 
 
 def augment_floats(
@@ -233,18 +256,13 @@ def erase_rectangles(image: Float[Tensor, "b 3 h w"], draw: Draw, probability: f
 
 
 def _change(batch: Tensor, rows: NDArray[np.int64], change: Callable[[Tensor], Tensor]) -> None:
-    if batch.device.type == "cpu":
-        # One by one: an indexed assignment goes byte by byte there, twenty times as slow.
-        for row in rows:
-            batch[row] = change(batch[row])
-    elif len(rows):
-        where = torch.from_numpy(rows).to(batch.device)
-        batch[where] = change(batch[where])
+    where = torch.from_numpy(rows).to(batch.device)
+    batch[where] = change(batch[where])
 
 
-def _permuted(frames: Tensor, *, number: int) -> Tensor:
-    # Whole planes are copied; indexing with a list would go byte by byte.
-    return frames.index_select(-3, _PERMUTATIONS[number].to(frames.device))
+def _mirrored(planes: NDArray) -> NDArray:
+    # By torch, because NumPy copies backwards value by value, in ten times the time.
+    return torch.from_numpy(planes.copy()).flip(-1).numpy()
 
 
 @cache
@@ -257,4 +275,4 @@ def _grey(image: Tensor) -> Tensor:
     return (0.299 * red).add_(green, alpha=0.587).add_(blue, alpha=0.114)  # ITU-R BT.601
 
 
-_PERMUTATIONS = [torch.tensor(order) for order in itertools.permutations(range(3))]
+_PERMUTATIONS = [list(order) for order in itertools.permutations(range(3))]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,15 +36,18 @@ class DepthCode:
         measured = (depth_m > 0) & (levels >= 1) & (levels <= 65_535)
         return np.where(measured, levels, 0).astype(np.uint16)
 
-    def metres(self, levels: NDArray[np.uint16]) -> NDArray[np.float32]:
-        """Depth in metres of levels, 0 where they are 0."""
-        return self.table()[levels]
+    def metres(self, levels: NDArray[np.uint16], *, out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+        """Depth in metres of levels, 0 where they are 0; written to `out` when it is given."""
+        if self.step_m > 0:
+            return np.multiply(levels, np.float32(self.step_m), out=out)
+        return np.take(self.table, levels, out=out, mode="clip")  # "clip" spares a copy, and no level is out of range
 
+    @cached_property
     def table(self) -> NDArray[np.float32]:
         """Metres of each of the 65536 levels."""
         levels = np.arange(65_536)
         if self.step_m > 0:
-            return (levels * self.step_m).astype(np.float32)
+            return levels.astype(np.float32) * np.float32(self.step_m)
         metres = self.near_m * np.exp((levels - 1) * self._log_step)
         return np.where(levels > 0, metres, 0).astype(np.float32)
 

@@ -16,8 +16,10 @@ from leadline.data.augment import (
     ByteChanges,
     augment_bytes,
     augment_floats,
+    augment_frame,
     draw_byte_changes,
     floats_from_bytes,
+    floats_from_frame,
 )
 from leadline.data.host_memory import HostMemory
 from leadline.data.mixture import Feed, Group, Indices, epoch_groups, epoch_sizes, feed_seeds
@@ -132,11 +134,10 @@ class Batches:
         height, width = self.store.framing.height, self.store.framing.width
         image = self._floats((len(group), 3, height, width))
         depth_m = self._floats((len(group), 1, height, width))
-        color, levels = self._bytes(group)
-        if changes is not None:
-            augment_bytes(color, levels.view(torch.int16), changes)  # few operations know uint16
-        floats_from_bytes(color, image, None if changes is None else changes.curves)
-        self._to_metres(levels, depth_m[:, 0])
+        if self.device.type == "cpu":
+            self._write_frames(group, changes, image.numpy(), depth_m[:, 0].numpy())
+        else:
+            self._write_on_device(group, changes, image, depth_m[:, 0])
         stored = [self.feeds[feed].store.frames[frame] for feed, frame in zip(group.feeds, group.frames, strict=True)]
         weight = self._numbers(
             self.feeds[feed].weight * each.frame.confidence for feed, each in zip(group.feeds, stored, strict=True)
@@ -153,10 +154,31 @@ class Batches:
     def _numbers(self, numbers: Iterable[float]) -> Tensor:
         return torch.tensor(list(numbers), dtype=torch.float32).to(self.device, non_blocking=True)
 
+    def _write_frames(
+        self, group: Group, changes: ByteChanges | None, image: NDArray[np.float32], depth_m: NDArray[np.float32]
+    ) -> None:
+        """From the memory map to floats, frame by frame, while the bytes of each are in the processor's cache."""
+        for at, (feed, frame) in enumerate(zip(group.feeds.tolist(), group.frames.tolist(), strict=True)):
+            color, levels = self.feeds[feed].store.read(frame)
+            if changes is not None:
+                color, levels = augment_frame(color, levels, changes, at)
+            curve = None if changes is None or changes.curves is None else changes.curves[at]
+            floats_from_frame(color, image[at], curve)
+            self.store.code.metres(levels, out=depth_m[at])
+
+    def _write_on_device(self, group: Group, changes: ByteChanges | None, image: Tensor, depth_m: Tensor) -> None:
+        """The bytes of all frames are sent, and changed and turned into floats there."""
+        color, levels = self._bytes(group)
+        if changes is not None:
+            augment_bytes(color, levels.view(torch.int16), changes)  # few operations know uint16
+        floats_from_bytes(color, image, None if changes is None else changes.curves)
+        self._to_metres(levels, depth_m)
+
     def _bytes(self, group: Group) -> tuple[Tensor, Tensor]:
         height, width = self.store.framing.height, self.store.framing.width
-        color = self._host((len(group), 3, height, width), torch.uint8)
-        levels = self._host((len(group), height, width), torch.uint16)
+        pinned = self.device.type == "cuda"
+        color = torch.empty((len(group), 3, height, width), dtype=torch.uint8, pin_memory=pinned)
+        levels = torch.empty((len(group), height, width), dtype=torch.uint16, pin_memory=pinned)
         for number, feed in enumerate(self.feeds):
             mine = slice(*np.searchsorted(group.feeds, [number, number + 1]))
             feed.store.gather(group.frames[mine], color=color.numpy()[mine], levels=levels.numpy()[mine])
@@ -172,11 +194,6 @@ class Batches:
                 frames = [group.frames[group.feeds == number] for group in ahead]
                 feed.store.read_ahead(np.concatenate([*frames, np.zeros(0, np.int64)]))
 
-    def _host(self, shape: tuple[int, ...], kind: torch.dtype) -> Tensor:
-        if self.device.type == "cuda":
-            return torch.empty(shape, dtype=kind, pin_memory=True)
-        return self._memory.empty(shape, kind)
-
     def _floats(self, shape: tuple[int, ...]) -> Tensor:
         if self.device.type == "cpu":
             return self._memory.empty(tuple(shape), torch.float32)
@@ -187,7 +204,7 @@ class Batches:
         if code.step_m > 0:
             depth_m.copy_(levels).mul_(code.step_m)
         else:
-            depth_m.copy_(torch.from_numpy(code.table()).to(self.device)[levels.to(torch.int32)])
+            depth_m.copy_(torch.from_numpy(code.table).to(self.device)[levels.to(torch.int32)])
 
 
 def _one_ahead(make: Callable[[int], Batch], count: int, *, device: torch.device) -> Iterator[Batch]:

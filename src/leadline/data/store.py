@@ -102,6 +102,11 @@ class Store:
             levels[place] = self._depth[shard][row]
         return color, levels
 
+    def read(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint16]]:
+        """One frame as it lies in the memory map, not copied: colour (3, height, width) and depth (height, width)."""
+        ((shard, row),) = self._places([index])
+        return self._color[shard][row], self._depth[shard][row]
+
     def read_ahead(self, indices: NDArray[np.int64]) -> None:
         """Tell the system which frames are read next; it fetches them in the background, where it can."""
         for shard, row in self._places(np.sort(indices)):
@@ -133,7 +138,7 @@ class Store:
         measured_share = 1 - counts[0] / max(1, counts.sum())
         counts[0] = 0
         ranks = np.ceil(np.array([0.01, 0.5, 0.99]) * counts.sum()).clip(min=1)
-        near_m, median_m, far_m = self.code.table()[np.searchsorted(np.cumsum(counts), ranks)].tolist()
+        near_m, median_m, far_m = self.code.table[np.searchsorted(np.cumsum(counts), ranks)].tolist()
         return DepthSummary(float(measured_share), near_m, median_m, far_m)
 
     def _places(self, indices: Sequence[int] | NDArray[np.int64]) -> list[tuple[int, int]]:
