@@ -1,8 +1,10 @@
 """Frames of videos as people's devices write them, whole and broken, of addresses, and of folders."""
 
+import os
 import random
 import socket
 import struct
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -13,6 +15,7 @@ import pytest
 from PIL import Image
 
 from leadline.errors import InputError, UsageError
+from leadline.inference.streams import frames as frames_module
 from leadline.inference.streams.frames import Frame, Source, is_stream, open_stream
 
 
@@ -123,6 +126,27 @@ def test_what_is_not_there_is_said(text):
 )  # fmt: skip
 def test_streams_are_known_by_their_names(text, expected):
     assert is_stream(text) is expected
+
+
+def test_of_a_camera_that_is_not_there_it_is_said_which_are():
+    with pytest.raises(InputError, match=r"camera:97: .*there is no /dev/video97; cameras here: (none|/dev/video\d)"):
+        taken("camera:97")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="cameras are opened by Linux's interface")
+def test_a_file_that_is_no_camera_is_said(tmp_path, monkeypatch):
+    (tmp_path / "video0").write_bytes(b"no camera")
+    monkeypatch.setattr(frames_module, "_camera_device", lambda text: str(tmp_path / "video0"))
+    with pytest.raises(InputError, match=r"camera:0: cannot be opened .*\(it is no camera\)"):
+        taken("camera:0")
+
+
+def test_a_camera_that_may_not_be_used_is_said(tmp_path, monkeypatch):
+    (tmp_path / "video0").write_bytes(b"")
+    monkeypatch.setattr(frames_module, "_camera_device", lambda text: str(tmp_path / "video0"))
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may use everything
+    with pytest.raises(InputError, match=r"no permission to use .*; cameras mostly belong to the group `video`"):
+        taken("camera:0")
 
 
 def test_without_pyav_it_is_said_what_to_install(monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Iterator
@@ -42,12 +43,14 @@ class Source:
     """A stream that is open.
 
     Attributes:
+        name: what it was opened by, but for passwords: for messages.
         frames: from the first to the last; each is taken once.
         is_live: whether it goes on while nobody looks: a camera or a network stream.
         fps: frames a second as the source says, or USUAL_FPS.
         faults: what was wrong so far, in sentences; complete when the frames have ended.
     """
 
+    name: str
     frames: Iterator[Frame]
     is_live: bool
     fps: float
@@ -84,19 +87,29 @@ def open_stream(text: str, *, fps: float | None = None, stall_s: float = 10.0) -
     if path.is_dir():
         yield _folder(path, fps=fps or USUAL_FPS)
         return
-    device = _camera_device(text)
+    device, name = _camera_device(text), without_password(text)
     is_live = device is not None or re.match(_ADDRESS, text) is not None
     with _container(text, device, stall_s=stall_s if is_live else None) as (av, container):
         if not container.streams.video:
             raise InputError(
-                f"{text}: has no pictures, only {', '.join(s.type for s in container.streams) or 'nothing'}"
+                f"{name}: has no pictures, only {', '.join(s.type for s in container.streams) or 'nothing'}"
             )
         stream = container.streams.video[0]
         stream.thread_type = "SLICE" if is_live else "AUTO"  # threads that take a frame each hand it over late
         faults: list[str] = []
         rate = float(stream.average_rate or stream.guessed_rate or USUAL_FPS)
-        decoded = _decoded(av, container, stream, name=text, faults=faults, is_live=is_live)
-        yield Source(_timed(decoded, fps=rate), is_live=is_live, fps=rate, faults=faults)
+        decoded = _decoded(av, container, stream, name=name, faults=faults, is_live=is_live)
+        yield Source(name, _timed(decoded, fps=rate), is_live=is_live, fps=rate, faults=faults)
+
+
+def without_password(text: str) -> str:
+    """An address as it may be shown, and may name files.
+
+    Example:
+        >>> without_password("rtsp://admin:secret@10.0.0.7/live")
+        'rtsp://10.0.0.7/live'
+    """
+    return re.sub(r"(?<=://)[^/@]*@", "", text)
 
 
 def _folder(folder: Path, *, fps: float) -> Source:
@@ -111,7 +124,7 @@ def _folder(folder: Path, *, fps: float) -> Source:
             if image is not None:
                 yield Frame(image, number, number / fps, time.monotonic())
 
-    return Source(frames(), is_live=False, fps=fps, faults=faults)
+    return Source(str(folder), frames(), is_live=False, fps=fps, faults=faults)
 
 
 def _picture(path: Path, faults: list[str]) -> NDArray[np.uint8] | None:
@@ -129,17 +142,38 @@ def _container(text: str, device: str | None, *, stall_s: float | None) -> Itera
         import av
     except ImportError as error:
         raise UsageError(f"{text}: streams need PyAV: pip install 'leadline[video]'") from error
+    began_s = time.monotonic()
     try:
         container = av.open(
-            device or text,
-            format="v4l2" if device else None,
-            timeout=stall_s,
-            options={"rtsp_transport": "tcp"} if text.startswith("rtsp") else {},  # over UDP packets are lost
+            device or text, format="v4l2" if device else None, timeout=stall_s, options=_network_options(text)
         )
     except (av.FFmpegError, OSError, ValueError) as error:
-        raise InputError(f"{text}: cannot be opened as a video or a stream ({_reason(error)})") from error
+        in_time = stall_s is None or time.monotonic() - began_s < stall_s
+        reason = (_camera_fault(device) or _reason(error)) if in_time else f"no answer for {stall_s:g} s"
+        raise InputError(f"{without_password(text)}: cannot be opened as a video or a stream ({reason})") from error
     with container:
         yield av, container
+
+
+def _network_options(text: str) -> dict[str, str]:
+    """Of FFmpeg, for an address; none for a file or a camera."""
+    if re.match(_ADDRESS, text) is None:
+        return {}
+    soon = {"fpsprobesize": "2"}  # of 20 frames it would learn the rate, and hand them over when they are old
+    # Over UDP packets are lost; but there are cameras that know nothing else.
+    return {**soon, "rtsp_flags": "prefer_tcp"} if text.startswith("rtsp") else soon
+
+
+def _camera_fault(device: str | None) -> str | None:
+    """Why a camera cannot be opened, where more can be said than the system says."""
+    if device is None:
+        return None
+    if not Path(device).exists():
+        here = sorted(map(str, Path("/dev").glob("video*")))
+        return f"there is no {device}; cameras here: {', '.join(here) or 'none'}"
+    if not os.access(device, os.R_OK | os.W_OK):
+        return f"no permission to use {device}; cameras mostly belong to the group `video`"
+    return None
 
 
 def _decoded(
@@ -214,9 +248,15 @@ def _camera_device(text: str) -> str | None:
 
 
 def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+    said = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return _PLAINER.get(said, said)
 
 
 _ADDRESS = r"(rtsps?|rtmps?|https?|udp|tcp|srt)://"
+_PLAINER = {
+    "Immediate exit requested": "nothing came in time",
+    "Inappropriate ioctl for device": "it is no camera",
+    "Protocol not supported": "it sends neither over TCP nor over UDP",
+}
 _TOLERATED_S = 0.5
 _SHORTEST_S = 0.001

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from leadline.errors import InputError, PartialFailure
 from leadline.inference.predictor import Predictor, UnusualShape, load
-from leadline.inference.streams.frames import Source, is_stream, open_stream
+from leadline.inference.streams.frames import Source, is_stream, open_stream, without_password
 from leadline.inference.streams.outputs import ColorRange, Output, StreamKind, frame_list, output
 from leadline.inference.streams.stream import StreamedDepth, depth_of_frames
 from leadline.options import PredictOptions, read_range
@@ -68,7 +68,6 @@ def _record(
         focal_px=options.focal_px,
         points=None,
         stall_s=options.stall_s,
-        name=text,
     )
     sound = Path(text) if Path(text).is_file() and not live else None
     latencies_ms: list[float] = []
@@ -77,7 +76,7 @@ def _record(
         stack.enter_context(closing(depths))
         first = next(depths, None)  # before any file is begun: of what cannot be read, none is left
         if first is None:
-            raise InputError(f"{text}: no frame of it can be read")
+            raise InputError(f"{source.name}: no frame of it can be read")
         outputs: list[Output] = [stack.enter_context(frame_list(options.out / f"{name}_frames.csv"))]
         for kind in kinds:
             opened = output(
@@ -96,12 +95,12 @@ def _record(
             if not live:
                 raise
     print(*(made.path for made in outputs), sep="\n", flush=True)
-    _tell(console, text, predictor, first, last, latencies_ms)
+    _tell(console, source.name, predictor, first, last, latencies_ms)
 
 
 def _tell(
     console: Console,
-    text: str,
+    name: str,
     predictor: Predictor,
     first: StreamedDepth,
     last: StreamedDepth,
@@ -110,11 +109,11 @@ def _tell(
     height, width = first.depth.metres.shape
     doubt = predictor.shape_doubt(height=height, width=width)
     if doubt:
-        console.print(f"{text}: {doubt}", style="yellow", highlight=False, markup=False, soft_wrap=True)
+        console.print(f"{name}: {doubt}", style="yellow", highlight=False, markup=False, soft_wrap=True)
     taken = len(latencies_ms)
     median_ms, slow_ms = np.percentile(latencies_ms, (50, 95))
     console.print(
-        f"{text}: {taken} frames in {last.time_s:.1f} s of it, {last.number + 1 - taken} dropped; from frame to depth "
+        f"{name}: {taken} frames in {last.time_s:.1f} s of it, {last.number + 1 - taken} dropped; from frame to depth "
         f"{median_ms:.0f} ms, {slow_ms:.0f} ms for the slowest twentieth",
         highlight=False,
         markup=False,
@@ -127,7 +126,8 @@ def _names(inputs: Sequence[str]) -> dict[str, str]:
     names: dict[str, str] = {}
     for text in inputs:
         path = Path(text)
-        name = path.stem if path.is_file() else path.resolve().name if path.is_dir() else text.split("://")[-1]
+        address = without_password(text).split("://")[-1]
+        name = path.stem if path.is_file() else path.resolve().name if path.is_dir() else address
         name = re.sub(r"[^\w.-]+", "-", name).strip("-") or "stream"
         while name in names.values():
             name += "_"

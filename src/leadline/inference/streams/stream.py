@@ -75,7 +75,6 @@ def stream(
             focal_px=focal_px,
             points=points,
             stall_s=stall_s,
-            name=str(source),
         )
 
 
@@ -88,14 +87,15 @@ def depth_of_frames(
     focal_px: float | None,
     points: Callable[[Frame], PointsLike | None] | None,
     stall_s: float,
-    name: str,
 ) -> Generator[StreamedDepth, None, None]:
     """What `stream` gives, of a source that is open."""
     if live is False and source.is_live:
-        raise UsageError(f"{name}: goes on while nobody looks, so it cannot be taken frame by frame; leave out live")
+        raise UsageError(
+            f"{source.name}: goes on while nobody looks, so it cannot be taken frame by frame; leave out live"
+        )
     frames: Iterator[Frame] = source.frames
     if live or source.is_live:
-        frames = newest(frames if source.is_live else at_their_times(frames), stall_s=stall_s, name=name)
+        frames = newest(frames if source.is_live else at_their_times(frames), stall_s=stall_s, name=source.name)
     filtered = Steady() if steady else None
     for frame in frames:
         depth = predictor.predict(frame.image, focal_px=focal_px, points=points(frame) if points else None)
