@@ -735,6 +735,9 @@ class LabelOptions:
     """True shape of the pictures, such as 4:3, when they were squeezed; they are stretched to it and stored so."""
     largest_side_px: int = 640
     """Larger photographs are scaled down to this before they are labelled and stored."""
+    smallest_part: float = 1.0
+    """Below 1: label of each photograph a part at a random place, with at least this share of its sides. In a folder of
+    their own, such parts are further views of the same rooms, told by the teacher as if taken nearer."""
     drop_above: float = 0.2
     """Drop photographs on which the teacher contradicts itself by more than this share."""
     workers: int | None = None
@@ -748,6 +751,13 @@ class LabelOptions:
         _require(self.workers is None or self.workers >= 1, "workers", "at least 1", self.workers)
         _require(self.focal_px is None or 0 < self.focal_px < math.inf, "focal_px", "positive", self.focal_px)
         _require(self.largest_side_px >= 64, "largest_side_px", "at least 64 pixels", self.largest_side_px)
+        _require(0.2 <= self.smallest_part <= 1, "smallest_part", "from 0.2 to 1", self.smallest_part)
+        _require(
+            self.smallest_part == 1 or self.focal_px is None,
+            "focal_px",
+            "of whole photographs, not of parts",
+            self.focal_px,
+        )
         _require(self.drop_above > 0, "drop_above", "positive", self.drop_above)
 
 

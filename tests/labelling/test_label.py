@@ -55,6 +55,32 @@ def test_the_scene_says_who_labelled_it_and_how_sure(run, photographs, tmp_path,
     assert all(0 < confidence < 1 for confidence in card["confidence"].values())
 
 
+def test_a_part_of_each_photograph_is_labelled_as_the_teacher_sees_it_and_always_the_same_part(
+    run, photographs, tmp_path
+):
+    folder = photographs(count=6, height=80, width=100)
+    assert run(folder, "--smallest-part", "0.7") == 0
+    source = open_source(tmp_path / "out")
+    parts = [source.read(frame) for frame in source.frames]
+    heights = [part.image.shape[0] for part in parts]
+    assert all(64 <= height <= 80 for height in heights)
+    assert len(set(heights)) > 1
+    for part in parts:
+        assert part.image.shape[1] == pytest.approx(part.image.shape[0] * 100 / 80, abs=1)
+        # The stored JPEG is another coding of what the teacher saw.
+        np.testing.assert_allclose(part.depth_m, 1 + part.image.mean(axis=2) / 127.5, atol=0.2)
+    shutil.rmtree(tmp_path / "out")
+    assert run(folder, "--smallest-part", "0.7") == 0
+    again = open_source(tmp_path / "out")
+    for part, frame in zip(parts, again.frames, strict=True):
+        np.testing.assert_array_equal(again.read(frame).depth_m, part.depth_m)
+
+
+def test_parts_have_no_focal_length_of_the_whole(run, photographs, capsys):
+    assert run(photographs(count=1), "--smallest-part", "0.5", "--focal-px", "100") == 2
+    assert "whole photographs" in capsys.readouterr().err
+
+
 def test_squeezed_pictures_are_stretched_and_stored_so(run, photographs, tmp_path):
     assert run(photographs(count=1, height=96, width=96), "--aspect", "4:3") == 0
     source = open_source(tmp_path / "out")

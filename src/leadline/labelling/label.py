@@ -101,6 +101,7 @@ def _card(options: LabelOptions, teachers: Sequence[Teacher], camera: Camera | N
         "photographs": str(folder.resolve()),
         "aspect": options.aspect,
         "largest_side_px": options.largest_side_px,
+        "smallest_part": options.smallest_part,
         "drop_above": options.drop_above,
     }
     if camera is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -52,7 +53,8 @@ class Labeller:
             return str(error) if str(photo.path) in str(error) else f"{photo.path}: {error}"
 
     def _label(self, photo: Photograph) -> Outcome:
-        original = read_image(photo.path)
+        whole = read_image(photo.path)
+        original = whole if self._options.smallest_part == 1 else random_part(whole, photo, self._options.smallest_part)
         why = why_no_photograph(original)
         if why is not None:
             return Outcome(photo.path.name, dropped=why)
@@ -67,7 +69,7 @@ class Labeller:
             why = f"the teacher contradicts itself by {100 * label.contradiction:.0f} %"
             return Outcome(photo.path.name, dropped=why, **found)
         scene = self._options.out / photo.scene
-        if image is original:  # the very bytes: encoding it again would only lose
+        if image is whole:  # the very bytes: encoding it again would only lose
             _copy(photo.path, color_file(scene, photo.name, photo.path.suffix.lower()))
         else:
             _write_jpeg(color_file(scene, photo.name, ".jpg"), image)
@@ -93,6 +95,16 @@ class Labeller:
         low, high = np.nanmin(relative), np.nanmax(relative)
         near, far = RELATIVE_RANGE
         return far + (near - far) * (relative - low) / np.float32(max(high - low, 1e-12))
+
+
+def random_part(image: NDArray[np.uint8], photo: Photograph, smallest: float) -> NDArray[np.uint8]:
+    """A part of a photograph, of its shape, from `smallest` to all of each side; always the same of the same one."""
+    height, width = image.shape[:2]
+    chance = random.Random(f"{photo.scene}/{photo.name}")
+    share = chance.uniform(smallest, 1)
+    inner_height, inner_width = max(1, round(height * share)), max(1, round(width * share))
+    top, left = chance.randint(0, height - inner_height), chance.randint(0, width - inner_width)
+    return image[top : top + inner_height, left : left + inner_width]
 
 
 def label_kind(options: LabelOptions, teacher: Teacher) -> Kind:
