@@ -5,10 +5,11 @@ import os
 import shutil
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from leadline.atomic import atomic_write, only_one, sweep, writing_failed
+from leadline.atomic import atomic_write, check_space, only_one, sweep, writing_failed
 from leadline.errors import OutputError
 
 
@@ -137,6 +138,14 @@ def test_a_library_that_tells_of_a_full_disk_in_its_own_words_is_understood(tmp_
     with pytest.raises(OutputError, match="no space left"):
         write(RuntimeError("unexpected pos 64 vs 0"))  # torch
     assert names_in(tmp_path) == []
+
+
+def test_a_disk_with_too_little_room_is_told_in_units_for_people(tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=2_500_000))
+    check_space(tmp_path, needed_bytes=2_500_000, name="it", instead="choose another folder")
+    expected = r"the set needs 3\.0 GB more and 2\.5 MB are free; free some, or take a smaller one"
+    with pytest.raises(OutputError, match=expected):
+        check_space(tmp_path, needed_bytes=3_000_000_000, name="the set", instead="take a smaller one")
 
 
 def test_one_passes_the_lock_and_the_next_waits_for_it(tmp_path):

@@ -11,6 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+from rich.filesize import decimal
+
 from leadline.errors import LeadlineError, OutputError
 
 
@@ -56,6 +58,26 @@ def atomic_write(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # it was renamed, or its folder never came to be
             part.unlink()
+
+
+def check_space(folder: Path, *, needed_bytes: int, name: str, instead: str) -> None:
+    """Refuse at once what the disk cannot hold, rather than hours later.
+
+    Args:
+        folder: where it is to be written; it exists.
+        needed_bytes: that will be written there.
+        name: of what is written, for the message.
+        instead: what else there is to do than to free some: "choose another folder".
+
+    Raises:
+        OutputError: too little is free.
+    """
+    free_bytes = shutil.disk_usage(folder).free
+    if needed_bytes > free_bytes:
+        raise OutputError(
+            f"{folder}: no space left: {name} needs {decimal(needed_bytes)} more and {decimal(free_bytes)} are free; "
+            f"free some, or {instead}"
+        )
 
 
 def sweep(folder: Path) -> None:

@@ -6,7 +6,6 @@ import hashlib
 import http.client
 import os
 import re
-import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +16,7 @@ from typing import IO
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
-from leadline.atomic import only_one
+from leadline.atomic import check_space, only_one
 from leadline.errors import DownloadError, OutputError
 
 
@@ -94,25 +93,6 @@ def fetch(
     return path
 
 
-def check_space(folder: Path, *, needed_bytes: int, name: str) -> None:
-    """Refuse early what the disk cannot hold.
-
-    Args:
-        folder: where it is to be written; it exists.
-        needed_bytes: that will be written there.
-        name: of the file, for the message.
-
-    Raises:
-        OutputError: too little is free.
-    """
-    free_bytes = shutil.disk_usage(folder).free
-    if needed_bytes > free_bytes:
-        raise OutputError(
-            f"{folder}: {name} needs {needed_bytes / 1e6:.1f} MB more, {free_bytes / 1e6:.1f} MB are free; "
-            "free some, or choose another folder (LEADLINE_CACHE, or --out)"
-        )
-
-
 def _is_there(file: RemoteFile, path: Path) -> bool:
     return path.is_file() and file.size_bytes in (None, path.stat().st_size)
 
@@ -129,7 +109,7 @@ def _download(file: RemoteFile, part: Path, *, timeout_s: float, attempts: int, 
         # Without a checksum, nothing would notice that what was left here last month belongs to another version.
         _forget(part)
     if file.size_bytes is not None:
-        check_space(part.parent, needed_bytes=file.size_bytes - _size(part), name=file.name)
+        check_space(part.parent, needed_bytes=file.size_bytes - _size(part), name=file.name, instead=_ELSEWHERE)
     failures, furthest, complete = 0, _size(part), _size(part) == file.size_bytes
     with _progress(file) as show:
         while not complete:
@@ -162,7 +142,7 @@ def _continue(file: RemoteFile, part: Path, *, timeout_s: float, show: Callable[
         if file.size_bytes is not None and total not in (None, file.size_bytes):
             raise DownloadError(f"the server offers {total} bytes, the expected file has {file.size_bytes}")
         if file.size_bytes is None and total is not None:  # the server is the first to tell
-            check_space(part.parent, needed_bytes=total - start, name=file.name)
+            check_space(part.parent, needed_bytes=total - start, name=file.name, instead=_ELSEWHERE)
         total = file.size_bytes if total is None else total
         done = start
         with _opened(part, "r+b" if start else "wb") as out:
@@ -240,8 +220,8 @@ def _writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise OutputError(
-            f"{path}: cannot be written ({error.strerror or error}); free some space, or choose another folder "
-            "(LEADLINE_CACHE, or --out). What has arrived is kept, and continued next time."
+            f"{path}: cannot be written ({error.strerror or error}); free some space, or {_ELSEWHERE}. "
+            "What has arrived is kept, and continued next time."
         ) from error
 
 
@@ -276,3 +256,4 @@ def _progress(file: RemoteFile) -> Iterator[Callable[[int, int | None], None]]:
 
 _BROKEN = (OSError, http.client.HTTPException)
 _CHUNK_BYTES = 1 << 18
+_ELSEWHERE = "choose another folder (LEADLINE_CACHE, or --out)"

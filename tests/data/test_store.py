@@ -297,9 +297,9 @@ def test_cameras_follow_the_resizing(tmp_path, write_scenes):
 
 def test_a_disk_that_is_too_small_is_said_before_the_work(root, tmp_path, monkeypatch):
     usage = shutil.disk_usage(tmp_path)
-    monkeypatch.setattr(prepare_module.shutil, "disk_usage", lambda _folder: usage._replace(free=1000))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _folder: usage._replace(free=1000))
     monkeypatch.setattr(SceneFolders, "read", lambda self, frame: pytest.fail("a frame is read"))
-    with pytest.raises(OutputError, match="no space left for the store"):
+    with pytest.raises(OutputError, match=r"the store needs 38\.4 kB more and 1\.0 kB are free.*smaller size"):
         prepared(root, tmp_path / "store")
 
 

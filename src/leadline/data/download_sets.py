@@ -16,8 +16,8 @@ from typing import IO, Any
 
 from rich.console import Console
 
-from leadline.atomic import writing_failed
-from leadline.downloads import RemoteFile, check_space, fetch
+from leadline.atomic import check_space, writing_failed
+from leadline.downloads import RemoteFile, fetch
 from leadline.errors import DownloadError, OutputError, UsageError, did_you_mean
 from leadline.options import DownloadOptions
 
@@ -142,7 +142,12 @@ def unpack(archive: Path, target: Path) -> None:
         with _OPENERS[archive.suffix](archive) as opened:
             # Once through all names first: nothing is written of an archive that is not wholly fit.
             needed_bytes = sum(size_bytes for _, size_bytes, _ in _members(archive, opened))
-            check_space(target.parent, needed_bytes=needed_bytes, name=f"{archive.name}, unpacked,")
+            check_space(
+                target.parent,
+                needed_bytes=needed_bytes,
+                name=f"{archive.name}, unpacked,",
+                instead="choose another folder (--out)",
+            )
             with _writing(part):
                 shutil.rmtree(part, ignore_errors=True)
                 part.mkdir()

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,13 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from leadline.atomic import atomic_write, only_one, sweep
+from leadline.atomic import atomic_write, check_space, only_one, sweep
 from leadline.data.depth_code import DepthCode
 from leadline.data.sample import Frame, Source, ages, fingerprint
 from leadline.data.store import STORE_FORMAT, Store, read_json
 from leadline.depth.camera import Camera
 from leadline.depth.framing import Framing
-from leadline.errors import InputError, OutputError
+from leadline.errors import InputError
+from leadline.parallel import in_order
 
 SHARD_FRAMES = 512
 
@@ -63,16 +62,20 @@ def prepare(
         _begin(folder, plan)
         groups = [source.frames[start : start + SHARD_FRAMES] for start in range(0, len(source.frames), SHARD_FRAMES)]
         missing = [len(frames) for number, frames in enumerate(groups) if not _shard_file(folder, number).exists()]
-        _check_disk(folder, needed_bytes=sum(missing) * frame_bytes(framing))
+        check_space(
+            folder,
+            needed_bytes=sum(missing) * frame_bytes(framing),
+            name="the store",
+            instead="choose another folder, or a smaller size",
+        )
         shards = []
-        with ThreadPoolExecutor(workers) as pool:
-            for number, frames in enumerate(groups):
-                shard = read_json(_shard_file(folder, number))
-                if shard is None:
-                    shard = _write_shard(source, frames, folder, number, plan, pool, skip_bad_frames, advance)
-                else:
-                    advance(len(frames))
-                shards.append(shard)
+        for number, frames in enumerate(groups):
+            shard = read_json(_shard_file(folder, number))
+            if shard is None:
+                shard = _write_shard(source, frames, folder, number, plan, workers, skip_bad_frames, advance)
+            else:
+                advance(len(frames))
+            shards.append(shard)
         _write_json(folder / "index.json", {"shards": len(shards)})
     return Store(folder, plan, shards)
 
@@ -95,16 +98,6 @@ def _begin(folder: Path, plan: dict[str, Any]) -> None:
         )
 
 
-def _check_disk(folder: Path, *, needed_bytes: int) -> None:
-    """Say at once that the disk is too small, rather than hours later."""
-    free_bytes = shutil.disk_usage(folder).free
-    if needed_bytes > free_bytes:
-        raise OutputError(
-            f"{folder}: no space left for the store: it needs {needed_bytes / 1e9:.1f} GB more and "
-            f"{free_bytes / 1e9:.1f} GB are free; free some, choose another folder, or a smaller size"
-        )
-
-
 def _shard_file(folder: Path, number: int) -> Path:
     return folder / f"shard-{number:05}.json"
 
@@ -115,7 +108,7 @@ def _write_shard(
     folder: Path,
     number: int,
     plan: dict[str, Any],
-    pool: ThreadPoolExecutor,
+    workers: int,
     skip_bad_frames: bool,
     advance: Callable[[int], None],
 ) -> dict[str, Any]:
@@ -131,7 +124,7 @@ def _write_shard(
         camera = None if sample.camera is None else framing.camera(sample.camera)
         return framing.image(sample.image).transpose(2, 0, 1), code.levels(framing.depth(sample.depth_m)), camera
 
-    results = list(zip(frames, pool.map(read, frames), strict=True))
+    results = list(zip(frames, in_order(read, frames, workers=workers), strict=True))
     left_out = {frame.identity: result for frame, result in results if isinstance(result, str)}
     if left_out and not skip_bad_frames:
         raise InputError(_bad_frames(left_out, number))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
-import shutil
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -19,9 +18,9 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from leadline.atomic import atomic_write, sweep
+from leadline.atomic import atomic_write, check_space, sweep
 from leadline.depth.files import write_depth16
-from leadline.errors import InputError, OutputError
+from leadline.errors import InputError
 from leadline.inference.predict import find_images
 from leadline.options import SynthOptions, read_size
 from leadline.parallel import cores
@@ -97,7 +96,14 @@ def synthesize(options: SynthOptions, *, console: Console) -> int:
     """
     photographs = _photographs(options)
     _begin(options, photographs)
-    _check_disk(options)
+    height, width = read_size(options.size)
+    frames = max(0, options.frames - sum(1 for _ in options.out.glob("*/rgb/*.jpg")))
+    check_space(
+        options.out,
+        needed_bytes=frames * height * width,
+        name=f"a set of {frames} frames",
+        instead="choose another folder, or a smaller --size",
+    )
     works = list(_missing(options, photographs))
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     made = 0
@@ -217,17 +223,6 @@ def _missing(options: SynthOptions, photographs: tuple[Path, ...]) -> Iterator[W
         if not all(_is_there(folder, frame) for frame in range(frames)) or not (folder / "scene.json").exists():
             yield Work(folder, number, frames, options.seed, read_size(options.size), options.fov_deg, options.sensor,
                        photographs)  # fmt: skip
-
-
-def _check_disk(options: SynthOptions) -> None:
-    height, width = read_size(options.size)
-    frames = max(0, options.frames - sum(1 for _ in options.out.glob("*/rgb/*.jpg")))
-    needed_bytes, free_bytes = frames * height * width, shutil.disk_usage(options.out).free
-    if needed_bytes > free_bytes:
-        raise OutputError(
-            f"{options.out}: no space left for {frames} frames: they need about {needed_bytes / 1e9:.1f} GB and "
-            f"{free_bytes / 1e9:.1f} GB are free; free some, choose another folder, or a smaller --size"
-        )
 
 
 def _files(folder: Path, number: int) -> tuple[Path, Path]:
