@@ -12,7 +12,7 @@ LeadlineError              1   anything below; the command line prints it withou
 ├── OutputError            6   no permission to write, or no space
 ├── TrainingDiverged       7   NaN or infinite loss
 ├── PartialFailure         8   some inputs were skipped; the others are done
-└── TrainingInterrupted   75   stopped by a signal, saved; the same command with --resume goes on
+└── TrainingInterrupted   75   stopped by a signal, saved; the message says which command goes on
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class PartialFailure(LeadlineError):
 
 
 class TrainingInterrupted(LeadlineError):
-    """Training was stopped by a signal and saved; it can be resumed."""
+    """Training was stopped by a signal; what it had done is kept, and a command goes on."""
 
     exit_code = 75  # EX_TEMPFAIL: schedulers requeue on it
 

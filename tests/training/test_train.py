@@ -1,6 +1,7 @@
 """Trainings that are killed, stopped, repeated, shared among processes, or go wrong."""
 
 import io
+import os
 import shutil
 import signal
 import subprocess
@@ -16,6 +17,10 @@ import torch
 from rich.console import Console
 from safetensors.torch import load_file
 
+from leadline.cli import main
+from leadline.data import frames as frames_module
+from leadline.data import prepare as prepare_module
+from leadline.data.sources.scene_folders import SceneFolders
 from leadline.errors import InputError, ModelFileError, TrainingDiverged, TrainingInterrupted, UsageError
 from leadline.options import DataOptions, ModelOptions, MoreSource, OptimOptions, RunOptions, TrainOptions
 from leadline.recipes import read_recipe, write_recipe
@@ -169,18 +174,35 @@ def test_however_frames_are_read_a_run_stopped_within_an_epoch_ends_with_the_sam
     assert_same_run(options.out, whole)
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.usefixtures("signals_reach_us")
-def test_ctrl_c_before_the_first_step_interrupts_at_once(frames, tmp_path, monkeypatch):
-    load = loop.load_training_data
+def test_a_signal_while_frames_are_prepared_stops_at_once_and_the_same_command_goes_on(
+    frames, whole, tmp_path, monkeypatch, capfd, number
+):
+    monkeypatch.setattr(prepare_module, "SHARD_FRAMES", 4)
+    monkeypatch.setattr(frames_module, "decoding_workers", lambda: 1)
+    read, before, seen = SceneFolders.read, signal.getsignal(number), []
 
-    def interrupted(*arguments):
-        signal.raise_signal(signal.SIGINT)
-        return load(*arguments)
+    def sixth_interrupts(self, frame):
+        seen.append(frame.identity)
+        if len(seen) == 6:
+            os.kill(os.getpid(), number)
+        return read(self, frame)
 
-    monkeypatch.setattr(loop, "load_training_data", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        trained(recipe(frames, tmp_path / "regretted"))
-    assert not (tmp_path / "regretted").exists()
+    monkeypatch.setattr(SceneFolders, "read", sixth_interrupts)
+    write_recipe(tmp_path / "mine.yaml", read_recipe(str(whole / RECIPE_FILE)))
+    folder, store = tmp_path / "stopped", tmp_path / "store"
+    words = ["train", str(tmp_path / "mine.yaml"), "--out", str(folder), "--data.store", str(store), "--data.no-check"]
+    assert main(words) == 75
+    assert "stopped before the first step" in capfd.readouterr().err
+    assert signal.getsignal(number) is before
+    assert not folder.exists()
+    assert [path.name for path in store.glob("shard-*")] == ["shard-00000.json"]
+    del seen[:]
+    monkeypatch.setattr(SceneFolders, "read", lambda self, frame: seen.append(frame.identity) or read(self, frame))
+    assert main(words) == 0
+    assert len(seen) == 8
+    assert_same_run(folder, whole)
 
 
 def test_what_could_not_begin_leaves_no_folder_in_the_way(frames, tmp_path):

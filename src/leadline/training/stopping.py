@@ -1,4 +1,4 @@
-"""Reasons to stop between two steps: a signal, or the end of the time budget."""
+"""Reasons to stop: a signal (at once while preparing, then between two steps), or the end of the time budget."""
 
 import signal
 import threading
@@ -10,11 +10,14 @@ from types import FrameType
 import torch
 from lightning_fabric import Fabric
 
+from leadline.errors import TrainingInterrupted
+
 
 class StopWatch:
     """Notices SIGINT and SIGTERM without breaking a step, and the end of a time budget.
 
-    A second SIGINT interrupts at once, as everywhere. Use as a context manager; the signals' old handlers come back.
+    While preparing they interrupt at once, and so does a second SIGINT later, as everywhere. Use as a context manager;
+    the signals' old handlers come back.
 
     Args:
         budget_s: seconds for the whole session, or None.
@@ -26,6 +29,7 @@ class StopWatch:
         self.signal: int | None = None
         self.closing_s = 5.0
         self._measured = False
+        self._is_preparing = False
         self._handlers: dict[int, object] = {}
 
     def __enter__(self) -> "StopWatch":
@@ -38,6 +42,23 @@ class StopWatch:
     def __exit__(self, *_: object) -> None:
         for number, handler in self._handlers.items():
             signal.signal(number, handler)  # type: ignore[arg-type]
+
+    @contextmanager
+    def preparing(self) -> Iterator[None]:
+        """Around what comes before the run's folder: a signal ends it at once, because nothing of it would be lost.
+
+        Raises:
+            TrainingInterrupted: a signal came.
+        """
+        self._is_preparing = True
+        try:
+            yield
+        except KeyboardInterrupt as interrupt:
+            raise TrainingInterrupted(
+                "stopped before the first step; frames that are prepared are kept, and the same command goes on"
+            ) from interrupt
+        finally:
+            self._is_preparing = False
 
     @property
     def elapsed_s(self) -> float:
@@ -67,6 +88,6 @@ class StopWatch:
             self.closing_s = 5.0 + frames * seconds_per_frame
 
     def _noticed(self, number: int, _frame: FrameType | None) -> None:
-        if self.signal is not None and number == signal.SIGINT:
-            raise KeyboardInterrupt
+        if self._is_preparing or (self.signal is not None and number == signal.SIGINT):
+            raise KeyboardInterrupt  # no error of ours: whatever is under way lets it pass, and cleans up
         self.signal = number

@@ -45,19 +45,19 @@ def train(options: TrainOptions, *, console: Console | None = None) -> Path:
     console = console or Console(stderr=True)
     plan = make_plan(options)
     check_names(plan.recipe)
-    watch = StopWatch(plan.budget_s)
-    fabric = start_fabric(plan.recipe.run)
-    plan = with_rooms(plan, console)
-    data = load_training_data(plan, fabric, console)
-    steps = len(data.train) * plan.recipe.optim.epochs
-    learner = build_learner(plan, fabric, steps=steps, median_m=data.median_m)
-    # Only now: what stops before, for want of weights, say, leaves no folder that bars the next attempt.
-    if fabric.is_global_zero:
-        begin_run(plan, data)
-    # Until here Ctrl-C interrupts at once; preparing goes on where it was.
-    with watch, Reporter(console, steps=learner.steps, speaks=fabric.is_global_zero) as reporter:
-        reporter.started(plan, data, learner, device=fabric.device, precision=fabric.strategy.precision.precision)
-        run_epochs(plan, fabric, data, learner, watch, reporter)
+    with StopWatch(plan.budget_s) as watch:
+        with watch.preparing():
+            fabric = start_fabric(plan.recipe.run)
+            plan = with_rooms(plan, console)
+            data = load_training_data(plan, fabric, console)
+            steps = len(data.train) * plan.recipe.optim.epochs
+            learner = build_learner(plan, fabric, steps=steps, median_m=data.median_m)
+        # Only now: what stops before, a signal or want of weights, leaves no folder that bars the next attempt.
+        if fabric.is_global_zero:
+            begin_run(plan, data)
+        with Reporter(console, steps=learner.steps, speaks=fabric.is_global_zero) as reporter:
+            reporter.started(plan, data, learner, device=fabric.device, precision=fabric.strategy.precision.precision)
+            run_epochs(plan, fabric, data, learner, watch, reporter)
     return plan.folder
 
 
