@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -59,52 +59,61 @@ def _predict_photographs(options: PredictOptions) -> None:
     workers = min(options.workers or cores(), len(inputs))
     threads = options.threads or max(1, cores() // workers)
     predictor = load(options.model, device=options.device, backend=options.backend, threads=threads)
+    points_of = None if options.points is None else open_readings(options.points, pictures=len(inputs))
+    needs_camera = bool({*kinds} & {*IN_SPACE}) or predictor.card.canonical_focal is not None
+    _check_use(options, kinds, predictor, uses_camera=needs_camera or points_of is not None)
+    work = partial(_predict_and_save, predictor, options=options, kinds=kinds, given=given, points_of=points_of)
+    console = Console(stderr=True)
+    results = in_order(work, output_names(inputs).items(), workers=workers)
+    done = _tell_each(console, results, count=len(inputs))
+    doubtful = [result.doubt for result in done if result.doubt]
+    if doubtful:
+        _tell(console, f"{len(doubtful)} of {len(inputs)} inputs have an unusual shape: {doubtful[0]}")
+    if needs_camera and done:
+        cameras = Counter(result.camera for result in done)
+        _tell_focal_lengths(console, cameras, predictor.card.canonical_focal or USUAL_FOCAL)
+    if not done:
+        raise InputError(f"none of {len(inputs)} inputs could be read")
+    if len(done) < len(inputs):
+        raise PartialFailure(f"{len(inputs) - len(done)} of {len(inputs)} inputs were skipped; the others are done")
+
+
+def _check_use(options: PredictOptions, kinds: Sequence[SaveKind], predictor: Predictor, *, uses_camera: bool) -> None:
+    """Refuse what this model cannot say, and what it would not regard."""
     if "sigma16" in kinds and not predictor.card.says_sigma:
         raise UsageError(
             "--save sigma16: this model does not say how far it is to be trusted; `leadline doubt` teaches it"
         )
-    points_of = None if options.points is None else open_readings(options.points, pictures=len(inputs))
-    needs_camera = bool({*kinds} & {*IN_SPACE}) or predictor.card.canonical_focal is not None
-    if (given or options.focal_px) and not (needs_camera or points_of):
+    if (options.intrinsics or options.focal_px) and not uses_camera:
         raise UsageError(
             f"--focal-px, --intrinsics: {predictor.card.encoder} was taught without regard to cameras, and cannot use "
             f"them, and neither can what is written; --save {','.join(IN_SPACE)} would"
         )
-    work = partial(_predict_and_save, predictor, options=options, kinds=kinds, given=given, points_of=points_of)
-    console = Console(stderr=True)
-    quiet = not console.is_terminal or len(inputs) < 3
-    skipped = 0
-    doubtful: list[str] = []
-    cameras: Counter[str] = Counter()
+
+
+def _tell_each(console: Console, results: Iterator[_Result | InputError], *, count: int) -> list[_Result]:
+    """Say each result when it is there, the files' names on standard output; returns those that are done."""
+    done = []
+    quiet = not console.is_terminal or count < 3
     with warnings.catch_warnings(), Progress(console=console, disable=quiet) as progress:
-        warnings.simplefilter("ignore", UnusualShape)  # said below, once for all
+        warnings.simplefilter("ignore", UnusualShape)  # said after the last, once for all
         warnings.simplefilter("ignore", PointsDoNotHelp)  # said for each
-        results = in_order(work, output_names(inputs).items(), workers=workers)
-        for result in progress.track(results, total=len(inputs), description="predicting"):
+        for result in progress.track(results, total=count, description="predicting"):
             if isinstance(result, InputError):
-                skipped += 1
                 _tell(console, f"skipped {result}")
             else:
                 print(*result.written, sep="\n")
-                doubtful += filter(None, [result.doubt])
-                cameras[result.camera] += 1
-                if points_of is not None:
+                if result.scale is not None:
                     _tell(console, f"scale of {result.scale}", doubtful=result.scale_is_doubtful)
-    if doubtful:
-        _tell(console, f"{len(doubtful)} of {len(inputs)} inputs have an unusual shape: {doubtful[0]}")
-    if needs_camera and cameras:
-        _tell_focal_lengths(console, cameras, predictor.card.canonical_focal or USUAL_FOCAL)
-    if skipped == len(inputs):
-        raise InputError(f"none of {len(inputs)} inputs could be read")
-    if skipped:
-        raise PartialFailure(f"{skipped} of {len(inputs)} inputs were skipped; the others are done")
+                done.append(result)
+    return done
 
 
 class _Result(NamedTuple):
     written: list[Path]
     doubt: str | None
     camera: str
-    scale: str
+    scale: str | None
     scale_is_doubtful: bool
 
 
@@ -136,7 +145,7 @@ def _predict_and_save(
     doubt = predictor.shape_doubt(height=height, width=width)
     camera = "given" if given_px else "by EXIF" if focal_px else "unknown"
     correction = depth_map.correction
-    scale = f"{path}: {correction or 'as the model says; no points for it'}"
+    scale = None if points_of is None else f"{path}: {correction or 'as the model says; no points for it'}"
     return _Result(targets, doubt and f"{path}: {doubt}", camera, scale, not correction or bool(correction.refused))
 
 
