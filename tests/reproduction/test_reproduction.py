@@ -18,6 +18,8 @@ from leadline.report.run import read_runs
 from leadline.reproduction import networks, trainings
 from leadline.reproduction.claims import PARAMETERS
 from leadline.reproduction.exhibit import data_note
+from leadline.reproduction.frames import NYU_PROTOCOLS
+from leadline.reproduction.material import measure
 from leadline.reproduction.reproduce import EXHIBITS, NEED_NO_FRAMES
 from leadline.reproduction.step_time import STEP, open_training_step
 
@@ -76,14 +78,25 @@ def test_other_frames_than_the_papers_are_marked(frames):
     assert data_note(nyu) == "On NYU Depth v2 (nyu_data.zip), as in the paper."
 
 
+MEASURED: list[tuple[str, str]] = []
+"""The folder of the run and the name of the protocol, whenever a model is measured."""
+
+
 @pytest.fixture(scope="module")
 def everything(frames, tmp_path_factory) -> Path:
     """All exhibits, but for DenseNet-169, whose files are half a gigabyte."""
     out = tmp_path_factory.mktemp("reproduction")
+
+    def noted(run, source, limit, protocol):
+        MEASURED.append((run.folder.name, protocol))
+        return measure(run, source, limit, protocol)
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LEADLINE_CACHE", str(tmp_path_factory.mktemp("cache")))
         patch.setattr("leadline.training.run_log.draw_curves", lambda *_: None)
         patch.setattr("leadline.reproduction.frames.ENCODERS", ("yolov8n",))
+        patch.setattr("leadline.reproduction.frames.measure", noted)
+        patch.setattr("leadline.reproduction.material.measure", noted)
         assert main(words(frames, out)) == 0
     return out
 
@@ -103,6 +116,13 @@ def test_all_is_on_one_page_that_needs_nothing_else(everything):
         "report.html", "table1.md", "table2.md", "table3.md", "figure2.svg", "figure3-loss.svg", "figure4.svg",
         "training", "overfit-yolov8n",
     }  # fmt: skip
+
+
+@pytest.mark.usefixtures("everything")
+def test_no_model_is_measured_twice_in_the_same_way():
+    assert ("training", "plain") in MEASURED
+    assert ("overfit-yolov8n", "plain") in MEASURED
+    assert len(MEASURED) == len(set(MEASURED)) == len(NYU_PROTOCOLS) + 1
 
 
 def test_table_3_has_every_nyu_protocol_with_its_version_and_the_constant_below(everything):

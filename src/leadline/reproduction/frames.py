@@ -2,73 +2,64 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
-from rich.console import Console
 
 from leadline.data.order import evenly
 from leadline.data.sample import Frame, Source
-from leadline.data.sources.catalog import open_source
 from leadline.depth.colors import colorize, depth_range_m
 from leadline.depth.framing import under_centres
-from leadline.errors import InputError
-from leadline.evaluation.evaluate import Evaluation
 from leadline.evaluation.protocols import PLAIN, PROTOCOLS
-from leadline.evaluation.report import chosen_frames, measure_model
-from leadline.inference.predictor import load
 from leadline.options import ReproduceOptions, read_size
-from leadline.report.measured import Measured
 from leadline.report.pictures import at_page_height, figure, picture_row, spread_frames
 from leadline.report.plots import Line, line_chart, standalone
-from leadline.report.run import Run
 from leadline.reproduction.claims import OVERFITTING_MINUTES
 from leadline.reproduction.exhibit import Exhibit, data_note, table_exhibit
+from leadline.reproduction.material import Material, measure
 from leadline.reproduction.networks import ENCODERS
 from leadline.reproduction.step_time import STEP, time_steps
-from leadline.reproduction.trainings import overfitting, pace_note, whole_training
+from leadline.reproduction.trainings import overfitting, pace_note
 
 SHOWN = ("rel", "rms", "log10", "delta1", "delta2", "delta3")
 NYU_PROTOCOLS = tuple(name for name in PROTOCOLS if not name.startswith("kitti"))
 
 
-def examples_figure(options: ReproduceOptions) -> Exhibit:
+def examples_figure(material: Material) -> Exhibit:
     """Figure 1: frames of the data set, colour above depth."""
-    source = _source(options)
+    source = material.source
     rooms: dict[str, Frame] = {}
     for frame in source.frames:
         rooms.setdefault(frame.room, frame)
     firsts = list(rooms.values())
-    figures = "".join(_example(source, frame) for frame in evenly(firsts, options.pictures))
+    figures = "".join(_example(source, frame) for frame in evenly(firsts, material.options.pictures))
     caption = (
         f"{data_note(source)} Colour, and measured depth below it: red is near, blue is far, black was not measured."
     )
     return Exhibit("Figure 1: examples of the data set", caption, f"<div class=pictures>{figures}</div>")
 
 
-def evaluation_table(options: ReproduceOptions, console: Console) -> Exhibit:
+def evaluation_table(material: Material) -> Exhibit:
     """Table 3: the trained model under every protocol for NYU Depth v2, the constant prediction below it."""
-    source = _source(options)
-    run = whole_training(options, source, console)
-    rows = []
+    run, rows = material.training, []
     for name in NYU_PROTOCOLS:
-        measured = _measured(run, source, options.frames, name)
+        measured = material.measured(name)
         model, constant = measured.evaluation.own()
         for said, metrics in ((f"{name} v{PROTOCOLS[name].version}", model), ("  constant prediction", constant)):
             rows.append([said, str(len(measured.evaluation.scores)), *(f"{getattr(metrics, m):.3f}" for m in SHOWN)])
     seen = "" if run.judges_are_unseen else " The paper splits by frame: what is measured may show rooms that taught."
-    caption = f"{data_note(source)} {pace_note(run)}. Aligned protocols correct each frame by its own truth.{seen}"
+    caption = (
+        f"{data_note(material.source)} {pace_note(run)}. Aligned protocols correct each frame by its own truth.{seen}"
+    )
     return table_exhibit("Table 3: evaluation", caption, ["protocol", "frames", *SHOWN], rows, name="table3")
 
 
-def overfitting_figure(options: ReproduceOptions, console: Console) -> Exhibit:
+def overfitting_figure(material: Material) -> Exhibit:
     """Figure 3: eight frames learned by heart by both encoders: picture, measured depth, prediction, error."""
-    source = _source(options)
+    options, source = material.options, material.source
     parts, notes = [], []
     scores: list[Line] = []
     for encoder in ENCODERS:
-        run = overfitting(options, encoder, console)
-        measured = _measured(run, source, None, PLAIN.name)
+        run = overfitting(options, encoder, material.console)
+        measured = measure(run, source, None, PLAIN.name)
         model, constant = measured.evaluation.own()
         notes.append(f"{pace_note(run)}: rel {model.rel:.3f} (constant {constant.rel:.3f}), rms {model.rms:.3f} m.")
         frames = spread_frames([measured], options.pictures)
@@ -80,46 +71,26 @@ def overfitting_figure(options: ReproduceOptions, console: Console) -> Exhibit:
     return Exhibit("Figure 3: overfitting", caption, body, {"figure3-loss.svg": standalone(plot)})
 
 
-def curves_figure(options: ReproduceOptions, console: Console) -> Exhibit:
+def curves_figure(material: Material) -> Exhibit:
     """Figure 4: the loss of the training, on the frames that teach and on those that judge."""
-    source = _source(options)
-    run = whole_training(options, source, console)
+    run = material.training
     lines = [Line(name, run.column(f"{kind}_loss"), turn * 2) for turn, (kind, name) in enumerate(_LOSSES.items())]
     plot = line_chart("loss", lines, x_title="epoch", from_zero=True)
-    caption = f"{data_note(source)} {pace_note(run)}."
+    caption = f"{data_note(material.source)} {pace_note(run)}."
     return Exhibit(
         "Figure 4: loss curves", caption, f"<div class=plots>{plot}</div>", {"figure4.svg": standalone(plot)}
     )
 
 
-def predictions_figure(options: ReproduceOptions, console: Console) -> Exhibit:
+def predictions_figure(material: Material) -> Exhibit:
     """Figure 5: frames that did not teach: picture, measured depth, prediction, error."""
-    source = _source(options)
-    run = whole_training(options, source, console)
-    measured = _measured(run, source, options.frames, PLAIN.name)
-    rows = "".join(picture_row(frame, [measured], PLAIN) for frame in spread_frames([measured], options.pictures))
-    return Exhibit("Figure 5: predictions", f"{data_note(source)} {pace_note(run)}.", rows)
+    measured = material.measured(PLAIN.name)
+    frames = spread_frames([measured], material.options.pictures)
+    rows = "".join(picture_row(frame, [measured], PLAIN) for frame in frames)
+    return Exhibit("Figure 5: predictions", f"{data_note(material.source)} {pace_note(material.training)}.", rows)
 
 
 _LOSSES = {"train": "frames that teach", "val": "frames that judge"}
-
-
-def _source(options: ReproduceOptions) -> Source:
-    return open_source(options.data or Path(), kind=options.source)
-
-
-def _measured(run: Run, source: Source, limit: int | None, protocol: str) -> Measured:
-    """The run's model on the official test frames, or else on those that its training left out."""
-    if run.model is None:
-        raise InputError(f"{run.folder}: holds no model yet")
-    predictor = load(run.model)
-    has_test = any(frame.subset == "test" for frame in source.frames)
-    learned_by_heart = run.split.rule.by == "same"
-    frames = chosen_frames(source, "test" if has_test and not learned_by_heart else "val", predictor.card)
-    constant_m = predictor.card.training_median_m
-    chosen = frames if limit is None else evenly(frames, limit)
-    evaluation: Evaluation = measure_model(predictor, source, chosen, PROTOCOLS[protocol], constant_m=constant_m)
-    return Measured(run, predictor, source, evaluation)
 
 
 def _timing(options: ReproduceOptions) -> str:

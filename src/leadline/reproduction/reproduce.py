@@ -14,13 +14,14 @@ from leadline.report.page import html_page
 from leadline.reproduction import frames, networks
 from leadline.reproduction.claims import PAPER
 from leadline.reproduction.exhibit import Exhibit
+from leadline.reproduction.material import Material
 
-EXHIBITS: dict[str, Callable[[ReproduceOptions, Console], Exhibit]] = {
-    "table1": lambda *_: networks.encoders_table(),
-    "table2": lambda *_: networks.architecture_table(),
+EXHIBITS: dict[str, Callable[[Material], Exhibit]] = {
+    "table1": lambda _: networks.encoders_table(),
+    "table2": lambda _: networks.architecture_table(),
     "table3": frames.evaluation_table,
-    "figure1": lambda options, _: frames.examples_figure(options),
-    "figure2": lambda *_: networks.architecture_figure(),
+    "figure1": frames.examples_figure,
+    "figure2": lambda _: networks.architecture_figure(),
     "figure3": frames.overfitting_figure,
     "figure4": frames.curves_figure,
     "figure5": frames.predictions_figure,
@@ -47,10 +48,10 @@ def reproduce_command(options: ReproduceOptions) -> None:
             f"{options.exhibit} needs frames: --data DIR, NYU Depth v2 or any other kind that docs/data.md lists"
         )
     began = time.monotonic()
-    sections = []
+    material, sections = Material(options, console), []
     for name in names:
         start = time.monotonic()
-        exhibit = EXHIBITS[name](options, console)
+        exhibit = EXHIBITS[name](material)
         took_s = time.monotonic() - start
         sections.append(exhibit.as_html(took_s))
         for file, text in exhibit.files.items():

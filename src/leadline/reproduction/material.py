@@ -1,0 +1,89 @@
+"""What the exhibits are made of, made at most once for all of them: the frames, the training, its model's errors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from rich.console import Console
+
+from leadline.data.order import evenly
+from leadline.data.sample import Source
+from leadline.data.sources.catalog import open_source
+from leadline.errors import InputError
+from leadline.evaluation.evaluate import Evaluation
+from leadline.evaluation.protocols import PROTOCOLS
+from leadline.evaluation.report import chosen_frames, measure_model
+from leadline.inference.predictor import load
+from leadline.options import ReproduceOptions
+from leadline.report.measured import Measured
+from leadline.report.run import Run
+from leadline.reproduction.trainings import whole_training
+
+
+@dataclass(frozen=True)
+class Material:
+    """The material of one command.
+
+    Attributes:
+        options: the command's.
+        console: to report on.
+    """
+
+    options: ReproduceOptions
+    console: Console
+    _measured: dict[str, Measured] = field(default_factory=dict)
+
+    @cached_property
+    def source(self) -> Source:
+        """The frames.
+
+        Raises:
+            InputError: frames that cannot be used.
+        """
+        return open_source(self.options.data or Path(), kind=self.options.source)
+
+    @cached_property
+    def training(self) -> Run:
+        """The training that Table 3, Figure 4 and Figure 5 are of.
+
+        Raises:
+            TrainingInterrupted: a signal came; the same command goes on.
+            LeadlineError: whatever a training can raise.
+        """
+        return whole_training(self.options, self.source, self.console)
+
+    def measured(self, protocol: str) -> Measured:
+        """The training's model under a protocol.
+
+        Raises:
+            InputError: the run holds no model.
+        """
+        if protocol not in self._measured:
+            self._measured[protocol] = measure(self.training, self.source, self.options.frames, protocol)
+        return self._measured[protocol]
+
+
+def measure(run: Run, source: Source, limit: int | None, protocol: str) -> Measured:
+    """A run's model on the official test frames, or else on those that its training left out.
+
+    Args:
+        run: whose model.
+        source: of the frames.
+        limit: at most so many of them, evenly apart; None is all.
+        protocol: its name.
+
+    Raises:
+        InputError: the run holds no model.
+    """
+    if run.model is None:
+        raise InputError(f"{run.folder}: holds no model yet")
+    predictor = load(run.model)
+    has_test = any(frame.subset == "test" for frame in source.frames)
+    learned_by_heart = run.split.rule.by == "same"
+    frames = chosen_frames(source, "test" if has_test and not learned_by_heart else "val", predictor.card)
+    constant_m = predictor.card.training_median_m
+    chosen = frames if limit is None else evenly(frames, limit)
+    evaluation: Evaluation = measure_model(predictor, source, chosen, PROTOCOLS[protocol], constant_m=constant_m)
+    return Measured(run, predictor, source, evaluation)
