@@ -406,7 +406,7 @@ class PredictOptions:
     """How long a camera or an address may say nothing."""
     points: Path | None = None
     """Measured distances, which set the scale: a CSV of pixels or of a range sensor's angles, a depth image, or a
-    folder of them (docs/calibration.md)."""
+    folder of them; those of a stream say in which frame they are (docs/calibration.md)."""
     device: str = "auto"
     """auto, cpu or cuda."""
     backend: str = "auto"

@@ -68,6 +68,8 @@ def test_sparse_depth_images_are_found_by_name_and_scaled_to_the_photograph(tmp_
     assert points_of(Path("/photos/hall/0.jpg"), **SIZE) is None
     alone = open_readings(tmp_path / "sparse" / "room" / "0.png", pictures=1)(Path("/any.jpg"), **SIZE)
     assert alone.metres.round(6).tolist() == [1.5]
+    with pytest.raises(InputError, match=r"one depth image for a stream; give a folder of them, 000000\.png"):
+        open_readings(tmp_path / "sparse" / "room" / "0.png", pictures=None)
     with pytest.raises(InputError, match="one depth image for 2 photographs"):
         open_readings(tmp_path / "sparse" / "room" / "0.png", pictures=2)
 

@@ -41,10 +41,6 @@ def predict_command(options: PredictOptions) -> None:
     streams = [text for text in options.inputs if is_recording(text, options)]
     if not streams:
         _predict_photographs(options)
-    elif options.points is not None:
-        raise UsageError(
-            "--points are of photographs; frames of a stream get theirs in Python: leadline.stream(..., points=)"
-        )
     elif len(streams) == len(options.inputs):
         predict_streams(options, kinds=save_kinds(options.save or "video", known=STREAM_KINDS))
     else:

@@ -1,4 +1,4 @@
-"""Measured distances in files: which points belong to which photograph."""
+"""Measured distances in files: which points belong to which photograph, or frame of a stream."""
 
 from __future__ import annotations
 
@@ -41,18 +41,20 @@ class PointsOf(Protocol):
         ...
 
 
-def open_readings(path: Path, *, pictures: int) -> PointsOf:
+def open_readings(path: Path, *, pictures: int | None) -> PointsOf:
     """The measurements of a file or folder.
 
     Args:
-        pictures: of how many photographs; of more than one the file must say which point is in which.
+        pictures: of how many photographs; of more than one the file must say which point is in which. None: of the
+            frames of a stream, which are asked for by `frame_name`, or as photographs where they are files.
         path: one of
             a CSV file of pixels: columns `image` (file name of the photograph, or as much of its path as tells it
-            apart; not needed for a single photograph), `x`, `y` (0, 0 is the centre of the top left pixel of the
-            photograph as a viewer shows it) and `metres` along the camera's axis;
-            a CSV file of a range sensor beside the camera: `image`, `angle_deg` (0 ahead, to the right positive) and
-            `range_m` along the ray, and perhaps `y`, the row of the picture that it scans (the middle one); readings of
-            0, NaN and infinity are no return;
+            apart; not needed for a single photograph) or `frame` (its number in a stream, from 0), `x`, `y` (0, 0 is
+            the centre of the top left pixel of the photograph as a viewer shows it) and `metres` along the camera's
+            axis;
+            a CSV file of a range sensor beside the camera: `image` or `frame`, `angle_deg` (0 ahead, to the right
+            positive) and `range_m` along the ray, and perhaps `y`, the row of the picture that it scans (the middle
+            one); readings of 0, NaN and infinity are no return;
             a depth image, or a folder of them named like the photographs: 16-bit PNG in millimetres, .npy or TIFF,
             0 where nothing was measured, of the photograph's size or another of the same shape.
 
@@ -65,9 +67,21 @@ def open_readings(path: Path, *, pictures: int) -> PointsOf:
         raise InputError(f"{path}: no such file or folder of points")
     if path.suffix.lower() not in DEPTH_SUFFIXES:
         return _table(path, pictures=pictures)
+    if pictures is None:
+        raise InputError(f"{path}: one depth image for a stream; give a folder of them, {frame_name(0)}.png and so on")
     if pictures > 1:
         raise InputError(f"{path}: one depth image for {pictures} photographs; give a folder of them, named alike")
     return partial(_from_one_depth, path)
+
+
+def frame_name(number: int) -> str:
+    """How files of a stream's frame are named, results as well as measurements.
+
+    Example:
+        >>> frame_name(12)
+        '000012'
+    """
+    return f"{number:06d}"
 
 
 def _depth_folder(folder: Path) -> PointsOf:
@@ -105,9 +119,11 @@ def _from_depth(path: Path, *, height: int, width: int) -> Points | None:
     return Points(x_px, y_px, depth_m[rows, columns].astype(np.float64)).some(MOST_POINTS)
 
 
-def _table(path: Path, *, pictures: int) -> PointsOf:
+def _table(path: Path, *, pictures: int | None) -> PointsOf:
     by_name = _read_rows(path)
-    if "" in by_name and pictures > 1:
+    if "" in by_name and pictures is None:
+        raise InputError(f"{path}: not every row says in a column `frame` or `image` of which frame it is")
+    if "" in by_name and pictures is not None and pictures > 1:
         raise InputError(f"{path}: {pictures} photographs, but not every row says in its column `image` of which it is")
 
     def points(image: Path, *, height: int, width: int, focal_px: float | None) -> Points | None:
@@ -141,13 +157,23 @@ def _read_rows(path: Path) -> dict[str, list[Row]]:
             columns = [*kind, *({"y"} & set(names) - set(kind))]
             by_name: dict[str, list[Row]] = {}
             for row in reader:
-                numbers = _numbers(row, columns, where=f"{path}, line {reader.line_num}")
-                by_name.setdefault((row.get("image") or "").strip(), []).append(numbers)
+                where = f"{path}, line {reader.line_num}"
+                by_name.setdefault(_picture_of(row, where=where), []).append(_numbers(row, columns, where=where))
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: not a CSV file ({error})") from error
     if not by_name:
         raise InputError(f"{path}: holds no point")
     return by_name
+
+
+def _picture_of(row: dict[str, str], *, where: str) -> str:
+    """The name of the photograph or frame; empty where none is given."""
+    name, number = ((row.get(column) or "").strip() for column in ("image", "frame"))
+    if name or not number:
+        return name
+    if not number.isdecimal():
+        raise InputError(f"{where}: frame {number!r} is no number of a frame, which are counted from 0")
+    return frame_name(int(number))
 
 
 def _numbers(row: dict[str, str], columns: Iterable[str], *, where: str) -> Row:

@@ -184,6 +184,63 @@ def test_what_is_measured_in_each_frame_sets_its_scale(write_video, tmp_path, mo
     assert ratios[1] > 1.5
 
 
+def test_points_in_a_file_set_the_scale_of_the_frames_that_they_name(write_video, tmp_path, model, capsys):
+    path = write_video(tmp_path / "a.mp4", count=4)
+    (tmp_path / "points.csv").write_text("frame,x,y,metres\n1,32,24,2.2\n3,32,24,5000\n")
+    run(tmp_path, path, save="npy", steady=False, points=tmp_path / "points.csv")
+    said = [frame.depth.metres for frame in leadline.stream(path, model=model, steady=False)]
+    found = [np.load(tmp_path / "out" / "a_npy" / f"{number:06d}.npy") for number in range(4)]
+    ratios = [float(depth_m.mean() / plain_m.mean()) for depth_m, plain_m in zip(found, said, strict=True)]
+    assert ratios == [1, pytest.approx(2, rel=0.35), 1, 1]
+    told = capsys.readouterr().err
+    assert "2 as the model says, without points; 1 by their points; 1 as the model says: the only point" in told
+
+
+def test_points_of_a_folder_of_frames_name_their_pictures(tmp_path, capsys):
+    for folder in ("frames", "sparse"):
+        (tmp_path / folder).mkdir()
+    for number in range(3):
+        Image.new("RGB", (64, 48)).save(tmp_path / "frames" / f"{number}.png")
+    Image.fromarray(np.full((48, 64), 1500, np.uint16)).save(tmp_path / "sparse" / "2.png")
+    run(tmp_path, tmp_path / "frames", fps=5.0, points=tmp_path / "sparse")
+    assert "2 as the model says, without points; 1 by their points" in capsys.readouterr().err
+
+
+def test_ranges_of_a_sensor_beside_the_camera_are_of_frames_too(write_video, tmp_path, capsys):
+    path = write_video(tmp_path / "a.mp4", count=2)
+    (tmp_path / "scan.csv").write_text("frame,angle_deg,range_m\n0,0,2.2\n0,10,2.2\n1,0,2.2\n")
+    run(tmp_path, path, points=tmp_path / "scan.csv", focal_px=60.0)
+    assert "a.mp4: 2 by their points" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("x,y,metres\n1,1,1\n", "not every row says in a column `frame` or `image` of which frame it is"),
+        ("frame,x,y,metres\n-1,1,1,1\n", "line 2: frame '-1' is no number of a frame, which are counted from 0"),
+        ("frame,x,y,metres\n0,64,1,1\n", "1 of 1 points are outside the picture of 64x48"),
+    ],
+)
+def test_points_that_cannot_be_of_a_stream_leave_nothing(write_video, tmp_path, text, says):
+    (tmp_path / "points.csv").write_text(text)
+    with pytest.raises(InputError, match=says):
+        run(tmp_path, write_video(tmp_path / "a.mp4", count=2), points=tmp_path / "points.csv")
+    assert not (tmp_path / "out").exists()
+
+
+def test_points_outside_a_later_frame_end_the_stream_and_what_came_is_kept(write_video, tmp_path, capsys):
+    (tmp_path / "points.csv").write_text("frame,x,y,metres\n0,32,24,2\n2,32,48,2\n")
+    with pytest.raises(PartialFailure):
+        run(tmp_path, write_video(tmp_path / "a.mp4", count=4), points=tmp_path / "points.csv")
+    assert "points.csv, for 000002: 1 of 1 points are outside the picture of 64x48" in capsys.readouterr().err
+    assert len(decoded(tmp_path / "out" / "a_video.mp4")) == 2
+
+
+def test_points_are_of_one_stream(tmp_path):
+    with pytest.raises(UsageError, match="--points are of one stream, got 2"):
+        run(tmp_path, "a.mp4", "b.mp4", points=tmp_path / "points.csv")
+
+
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [({"fps": 0.0}, "fps must be above 0"), ({"stall_s": 0.0}, "stall_s must be positive")],

@@ -30,12 +30,14 @@ class Frame:
         number: counted from 0, those included that are dropped later.
         time_s: since the first frame, by the source's own clock.
         arrived_s: when it was decoded, by `time.monotonic`.
+        path: its file, of frames of a folder.
     """
 
     image: NDArray[np.uint8]
     number: int
     time_s: float
     arrived_s: float
+    path: Path | None = None
 
 
 @dataclass
@@ -122,7 +124,7 @@ def _folder(folder: Path, *, fps: float) -> Source:
         for number, path in enumerate(paths):
             image = _picture(path, faults)
             if image is not None:
-                yield Frame(image, number, number / fps, time.monotonic())
+                yield Frame(image, number, number / fps, time.monotonic(), path)
 
     return Source(str(folder), frames(), is_live=False, fps=fps, faults=faults)
 

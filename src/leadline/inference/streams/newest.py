@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 from leadline.errors import InputError
 from leadline.inference.streams.frames import Frame
@@ -40,7 +41,7 @@ def at_their_times(frames: Iterator[Frame]) -> Iterator[Frame]:
     for frame in frames:
         due_s = began_s + frame.time_s
         time.sleep(max(0.0, due_s - time.monotonic()))
-        yield Frame(frame.image, frame.number, frame.time_s, time.monotonic())
+        yield replace(frame, arrived_s=time.monotonic())
 
 
 class _Slot:

@@ -18,6 +18,7 @@ from leadline.depth.framing import Framing
 from leadline.depth.images import write_image
 from leadline.errors import UsageError
 from leadline.inference.streams.stream import StreamedDepth
+from leadline.scale.readings import frame_name
 
 StreamKind: TypeAlias = SaveKind | Literal["video"]
 STREAM_KINDS: tuple[StreamKind, ...] = ("video", *get_args(SaveKind))
@@ -86,7 +87,7 @@ def frame_list(path: Path) -> Iterator[Output]:
 @contextmanager
 def _files(folder: Path, *, kind: SaveKind, colors: ColorRange, voxel_m: float) -> Iterator[Output]:
     def write(frame: StreamedDepth) -> None:
-        path = folder / f"{frame.number:06d}{SAVE_SUFFIXES[kind]}"
+        path = folder / f"{frame_name(frame.number)}{SAVE_SUFFIXES[kind]}"
         if kind in ("color", "side"):
             near_m, far_m = colors.of(frame)
             draw = frame.depth.color if kind == "color" else frame.depth.side_by_side

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from itertools import chain
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from rich.console import Console
 
-from leadline.errors import InputError, PartialFailure
-from leadline.inference.predictor import Predictor, UnusualShape, load
-from leadline.inference.streams.frames import Source, is_stream, open_stream, without_password
+from leadline.depth.correction import Correction
+from leadline.errors import InputError, PartialFailure, UsageError
+from leadline.inference.predictor import PointsDoNotHelp, Predictor, UnusualShape, load
+from leadline.inference.streams.frames import Frame, Source, is_stream, open_stream, without_password
 from leadline.inference.streams.outputs import ColorRange, Output, StreamKind, frame_list, output
 from leadline.inference.streams.stream import StreamedDepth, depth_of_frames
 from leadline.options import PredictOptions, read_range
+from leadline.scale.points import Points
+from leadline.scale.readings import frame_name, open_readings
+
+PointsOfFrame: TypeAlias = Callable[[Frame], Points | None]
 
 
 def is_recording(text: str, options: PredictOptions) -> bool:
@@ -30,21 +37,40 @@ def predict_streams(options: PredictOptions, kinds: Sequence[StreamKind]) -> Non
 
     Raises:
         PartialFailure: some frames could not be read; the others are done.
-        InputError: a stream of which no frame could be read.
+        InputError: a stream of which no frame could be read, or a file of points that cannot be used.
+        UsageError: points for several streams.
         OutputError: no space or no permission.
     """
+    points = _points_of_frames(options)
     given = None if options.range_m is None else read_range(options.range_m)
     predictor = load(options.model, device=options.device, backend=options.backend, threads=options.threads)
     console = Console(stderr=True)
     faults: list[str] = []
     for text, name in _names(options.inputs).items():
         with open_stream(text, fps=options.fps, stall_s=options.stall_s) as source:
-            _record(text, name, source, predictor, options, kinds=kinds, colors=ColorRange(given), console=console)
+            colors = ColorRange(given)
+            _record(text, name, source, predictor, options, points, kinds=kinds, colors=colors, console=console)
             faults += source.faults
     for fault in faults:
         console.print(fault, style="yellow", highlight=False, markup=False, soft_wrap=True)
     if faults:
         raise PartialFailure(f"{len(faults)} faults, said above; the frames that could be read are done")
+
+
+def _points_of_frames(options: PredictOptions) -> PointsOfFrame | None:
+    """What was measured in each frame, by its number, or by its file's name where it has one."""
+    if options.points is None:
+        return None
+    if len(options.inputs) > 1:
+        raise UsageError(f"--points are of one stream, got {len(options.inputs)}; give each a command of its own")
+    points_of = open_readings(options.points, pictures=None)
+
+    def points(frame: Frame) -> Points | None:
+        height, width = frame.image.shape[:2]
+        return points_of(frame.path or Path(frame_name(frame.number)), height=height, width=width, focal_px=focal_px)
+
+    focal_px = options.focal_px
+    return points
 
 
 def _record(
@@ -53,6 +79,7 @@ def _record(
     source: Source,
     predictor: Predictor,
     options: PredictOptions,
+    points: PointsOfFrame | None,
     *,
     kinds: Sequence[StreamKind],
     colors: ColorRange,
@@ -66,13 +93,15 @@ def _record(
         live=live,
         steady=options.steady,
         focal_px=options.focal_px,
-        points=None,
+        points=points,
         stall_s=options.stall_s,
     )
     sound = Path(text) if Path(text).is_file() and not live else None
     latencies_ms: list[float] = []
+    scales: Counter[str] = Counter()
     with ExitStack() as stack, warnings.catch_warnings():
         warnings.simplefilter("ignore", UnusualShape)  # said below, once for all frames
+        warnings.simplefilter("ignore", PointsDoNotHelp)
         stack.enter_context(closing(depths))
         first = next(depths, None)  # before any file is begun: of what cannot be read, none is left
         if first is None:
@@ -87,6 +116,7 @@ def _record(
             last = first
             for last in chain([first], depths):
                 latencies_ms.append(last.latency_ms)
+                scales[_scale_by(last.depth.correction)] += 1
                 for made in outputs:
                     made.write(last)
         except InputError as error:  # what has come so far is kept
@@ -96,6 +126,16 @@ def _record(
                 raise
     print(*(made.path for made in outputs), sep="\n", flush=True)
     _tell(console, source.name, predictor, first, last, latencies_ms)
+    if points is not None:
+        counts = "; ".join(f"{count} {by}" for by, count in scales.most_common(_MOST_TOLD))
+        console.print(f"scale of the frames of {source.name}: {counts}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _scale_by(correction: Correction | None) -> str:
+    """What set the scale of a frame, in words that are counted."""
+    if correction is None:
+        return "as the model says, without points"
+    return "by their points" if correction.refused is None else str(correction)
 
 
 def _tell(
@@ -133,3 +173,7 @@ def _names(inputs: Sequence[str]) -> dict[str, str]:
             name += "_"
         names[text] = name
     return names
+
+
+_MOST_TOLD = 5
+"""Ways in which frames got their scale; each refusal says it a little differently."""
