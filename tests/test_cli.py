@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -22,7 +21,7 @@ def run_words(*words: str) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("words", [["--help"], [], *([*verb.split(), "--help"] for verb in VERBS)], ids=" ".join)
-def test_help_is_quick_and_needs_no_torch(words):
+def test_help_needs_no_torch(words):
     code = (
         "import sys\n"
         "from leadline.cli import main\n"
@@ -33,12 +32,9 @@ def test_help_is_quick_and_needs_no_torch(words):
         "assert not code, code\n"
         "assert 'torch' not in sys.modules, 'help imports torch'\n"
     )
-    began = time.process_time_ns(), time.monotonic()
     done = python(code)
     assert done.returncode == 0, done.stderr
     assert "usage" in done.stdout.lower()
-    # About half a second where nothing else runs; other work on the machine must not fail this.
-    assert time.monotonic() - began[1] < 5
 
 
 def test_help_of_a_verb_takes_a_second_and_a_half_of_the_processor():

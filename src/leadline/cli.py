@@ -32,6 +32,7 @@ VERBS = {
     "predict": Verb(options.PredictOptions, "leadline.inference.predict:predict_command"),
     "calibrate": Verb(options.CalibrateOptions, "leadline.calibration.calibrate:calibrate_command"),
     "doubt": Verb(options.DoubtOptions, "leadline.training.doubt:doubt_command"),
+    "average": Verb(options.AverageOptions, "leadline.training.soup:average_command"),
     "export": Verb(options.ExportOptions, "leadline.export.export:export_command"),
     "benchmark": Verb(options.BenchmarkOptions, "leadline.benchmark.models:benchmark_command"),
     "report": Verb(options.ReportOptions, "leadline.report.report:report_command"),

@@ -506,6 +506,20 @@ class DoubtOptions:
 
 
 @dataclass(frozen=True)
+class AverageOptions:
+    """Average models that were taught on from the same one: often better than any of them, and as fast."""
+
+    models: Positional[tuple[Path, ...]]
+    """Model files (.safetensors); size and provenance are those of the last."""
+    out: Path
+    """File to write."""
+
+    def __post_init__(self) -> None:
+        _require(len(self.models) >= 2, "models", "at least two", len(self.models))
+        _require(self.out.suffix == ".safetensors", "out", "a .safetensors file", self.out)
+
+
+@dataclass(frozen=True)
 class InfoOptions:
     """What a model is: its card and licence; of networks also every stage: shapes, parameters, multiply-adds, bytes."""
 

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 class WeightAverage:
     """An exponential moving average of a network's parameters; its buffers (batch-norm statistics) are copied.
 
-    At step n the average keeps min(decay, (1 + n) / (10 + n)) of itself, so that it soon forgets where it began.
+    At step n the average keeps min(decay, (1 + n) / (4 + n)) of itself: until the decay bounds it, a step counts as the
+    square of its number, so that the average is one of the later half of all steps, and soon forgets where it began.
 
     Args:
         net: that learns.
@@ -27,7 +28,7 @@ class WeightAverage:
 
     def update(self, step: int) -> None:
         """Follow the network, after the step of this number (from 0)."""
-        kept = min(self.decay, (1 + step) / (10 + step))
+        kept = min(self.decay, (1 + step) / (4 + step))
         parameters = dict(self.net.named_parameters())
         averages = [self.state[name] for name in parameters]
         torch._foreach_lerp_(averages, [parameter.detach() for parameter in parameters.values()], 1 - kept)
