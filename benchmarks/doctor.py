@@ -23,6 +23,7 @@ from rich.table import Table
 from leadline.data.sample import Frame, Sample, Source
 from leadline.data.sources.catalog import open_source
 from leadline.data.splits import Split, SplitRule
+from leadline.depth.points import back_project
 from leadline.doctor.checks import CHECKS
 from leadline.doctor.examine import facts_of, findings_of, spread
 from leadline.doctor.findings import Finding, FrameFacts, Study
@@ -108,6 +109,16 @@ def reciprocal(sample: Sample, _generator: np.random.Generator) -> Sample:
     median_m = np.median(sample.depth_m[known])
     inverse = np.divide(median_m**2, sample.depth_m, where=known, out=np.zeros_like(sample.depth_m))
     return with_depth(sample, np.rint(inverse.clip(0, 65) * 1000) / 1000)
+
+
+def along_the_ray(sample: Sample, _generator: np.random.Generator) -> Sample:
+    """What a ray caster or a laser measures, in whole millimetres."""
+    height, width = sample.depth_m.shape
+    camera = sample.camera and sample.camera.scaled_to(width=width, height=height)
+    if camera is None:
+        return sample
+    length = np.linalg.norm(back_project(np.ones_like(sample.depth_m), camera), axis=2)
+    return with_depth(sample, np.rint(sample.depth_m * length * 1000) / 1000)
 
 
 def moved(share: float) -> Plant:
@@ -247,6 +258,7 @@ FAULTS = {
     "8 bits x 10 m / 255": Fault("units", each(eight_bits)),
     "8 bits read as mm": Fault("units", each(eight_bits_as_mm)),
     "reciprocal (disparity)": Fault("planes", each(reciprocal)),
+    "along the ray, not the axis": Fault("rays", each(along_the_ray)),
     "depth moved by 1.25 % (4 of 320 px)": Fault("registration", moved(4 / 320)),
     "depth moved by 2.5 % (8 of 320 px)": Fault("registration", moved(8 / 320)),
     "depth moved by 5 % (16 of 320 px)": Fault("registration", moved(16 / 320)),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from leadline.doctor import cameras, extent, holes, images, leakage, noise, planes, reading, registration, units
+from leadline.doctor import cameras, extent, holes, images, leakage, noise, planes, rays, reading, registration, units
 from leadline.doctor.findings import Check
 
 CHECKS: dict[str, Check] = {
     "reading": reading.CHECK,
     "units": units.CHECK,
     "planes": planes.CHECK,
+    "rays": rays.CHECK,
     "extent": extent.CHECK,
     "holes": holes.CHECK,
     "noise": noise.CHECK,
