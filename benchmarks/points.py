@@ -160,7 +160,7 @@ def places_table(views: list[View], options: Options, console: Console) -> None:
 def error_bars(views: list[View], options: Options, console: Console) -> None:
     """How often the true scale is within the error bar; and frames made worse, on points left out."""
     random = np.random.default_rng(0)
-    for count in (1, 5, 20, 100):
+    for count in (1, 2, 5, 20, 100):
         inside, worse, used = 0, 0, 0
         for view in views:
             points = draw(view, count + LEFT_OUT, 0.0, options.noise, random)

@@ -62,17 +62,18 @@ def test_more_points_make_the_scale_more_certain():
     assert errors[0] > 0.1 > errors[1] > 0.01
 
 
-def test_the_error_bar_covers_the_error_of_the_scale():
-    """Of fifty sets of five points, each with errors as large as a network's, about two thirds."""
-    truth = room()
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_the_error_bar_covers_the_error_of_the_scale(count):
+    """Pictures are off by a third, and points by a fifth from that, in some pictures far more than in others."""
+    random = np.random.default_rng(count)
     inside = 0
-    for seed in range(50):
-        points = measured(truth, 5, noise=0.15, seed=seed)
-        correction = choose_correction(
-            truth[points.y_px.astype(int), points.x_px.astype(int)], points.metres
-        ).correction
-        inside += abs(correction.offset) < correction.error
-    assert 25 <= inside <= 44
+    for _ in range(400):
+        level, spread = 0.33 * random.normal(), 0.2 * math.exp(0.5 * random.normal())
+        predicted = random.uniform(1, 4, count)
+        measured_m = predicted * np.exp(level + spread * random.normal(size=count))
+        correction = choose_correction(predicted, measured_m).correction
+        inside += abs(correction.offset - level) < correction.error
+    assert 0.62 < inside / 400 < 0.75
 
 
 def test_the_same_points_give_the_same_depth():

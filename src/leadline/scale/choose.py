@@ -101,7 +101,7 @@ def choose_correction(
         gain=float(fit.gain[0]),
         near_m=fit.near_m,
         far_m=fit.far_m,
-        error=_error(residuals, counts, picture, scale_sigma=scale_sigma),
+        error=_error(residuals, counts, picture, level=float(fits["scale"].offset[0]), scale_sigma=scale_sigma),
         points=len(predicted),
         ignored=int(outliers(residuals).sum()),
         pictures=len(np.unique(picture)),
@@ -196,10 +196,15 @@ def _mean_gain(
 
 
 def _error(
-    residuals: NDArray[np.float64], counts: NDArray[np.float64], picture: NDArray[np.integer], *, scale_sigma: float
+    residuals: NDArray[np.float64],
+    counts: NDArray[np.float64],
+    picture: NDArray[np.integer],
+    *,
+    level: float,
+    scale_sigma: float,
 ) -> float:
     """One standard deviation of the scale; of three pictures or more at least what their disagreement says."""
-    error = level_error(residuals, counts, level_sigma=scale_sigma)
+    error = level_error(residuals, counts, level=level, level_sigma=scale_sigma)
     names = np.unique(picture)
     if len(names) >= 3:
         middles = np.array([np.median(residuals[picture == name]) for name in names])

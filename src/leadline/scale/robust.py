@@ -12,6 +12,12 @@ NOISE = 0.15
 """Typical error of a small network at a pixel when the scale of its room is right, in log depth."""
 FREEDOM = 2.0
 """Of Student's distribution of the errors: tails so heavy that a third of outliers does little."""
+SPREAD = 0.18
+"""How far the points of a picture lie from its scale in rooms never seen, in log depth: the scale of Student's
+distribution with SPREAD_FREEDOM. `NOISE` is less, and sharper: it has to tell outliers from the others."""
+SPREAD_FREEDOM = 4.0
+SPREAD_SIGMA = 0.5
+"""How much that spread differs from picture to picture: standard deviation of its logarithm."""
 SCALE_SIGMA = 0.33
 """How far the scale of whole rooms is off, in log depth: what is believed before anything is measured."""
 SLOPE_SIGMA = 0.3
@@ -73,11 +79,40 @@ def outliers(residuals: NDArray[np.float64]) -> NDArray[np.bool_]:
     return np.abs(residuals) > 3 * NOISE
 
 
-def level_error(residuals: NDArray[np.float64], shares: NDArray[np.float64], *, level_sigma: float) -> float:
-    """One standard deviation of the level of a line with these residuals; few points are helped by NOISE."""
-    weights = shares * _weights(residuals) * FREEDOM / (FREEDOM + 1)
-    variance = (4 * NOISE**2 + (weights * residuals**2).sum()) / (4 + weights.sum())
-    return 1 / math.sqrt(weights.sum() / variance + 1 / level_sigma**2)
+def level_error(
+    residuals: NDArray[np.float64], shares: NDArray[np.float64], *, level: float, level_sigma: float
+) -> float:
+    """Half the width of the interval around a line's level that holds the true one with a probability of 68.3 %.
+
+    By the probability of each level on a grid, all that is believed about the spread of the points taken together:
+    one or two of them cannot say themselves how far they lie from the scale of their picture.
+
+    Args:
+        residuals: (n,) of the points from the line, in log depth.
+        shares: (n,) how much each counts.
+        level: of the line, where what is believed beforehand (a normal distribution around 0) counts.
+        level_sigma: standard deviation of that; inf: nothing is believed.
+
+    Example:
+        Of a single point, hardly less than the spread of points in rooms never seen:
+
+        >>> round(level_error(np.zeros(1), np.ones(1), level=0.0, level_sigma=math.inf), 1)
+        0.2
+    """
+    beside = np.concatenate([[0.0], np.geomspace(1e-3, 2.0, 80)])
+    moved = np.concatenate([-beside[::-1], beside])
+    believed = (level + moved) ** 2 / (2 * level_sigma**2)
+    steps = np.linspace(-2, 2, 7)
+    surprises = []
+    for step, spread in zip(steps, SPREAD * np.exp(SPREAD_SIGMA * steps), strict=True):
+        squared = ((residuals - moved[:, None]) / spread) ** 2
+        of_points = (SPREAD_FREEDOM + 1) / 2 * np.log1p(squared / SPREAD_FREEDOM) + math.log(spread)
+        surprises.append(of_points @ shares + step**2 / 2)
+    surprise = np.array(surprises) + believed
+    probability = np.exp(surprise.min() - surprise).sum(0)
+    density = probability[len(beside) :] + probability[: len(beside)][::-1]
+    within = np.concatenate([[0.0], np.cumsum(np.diff(beside) * (density[1:] + density[:-1]))])
+    return float(np.interp(math.erf(math.sqrt(0.5)), within / within[-1], beside))
 
 
 def _weights(residuals: NDArray[np.float64]) -> NDArray[np.float64]:
