@@ -99,10 +99,10 @@ def level_error(
         >>> round(level_error(np.zeros(1), np.ones(1), level=0.0, level_sigma=math.inf), 1)
         0.2
     """
-    beside = np.concatenate([[0.0], np.geomspace(1e-3, 2.0, 80)])
+    beside = np.concatenate([[0.0], np.geomspace(1e-3, 2.0, 50)])
     moved = np.concatenate([-beside[::-1], beside])
     believed = (level + moved) ** 2 / (2 * level_sigma**2)
-    steps = np.linspace(-2, 2, 7)
+    steps = np.linspace(-2, 2, 5)
     surprises = []
     for step, spread in zip(steps, SPREAD * np.exp(SPREAD_SIGMA * steps), strict=True):
         squared = ((residuals - moved[:, None]) / spread) ** 2
