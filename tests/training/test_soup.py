@@ -65,7 +65,8 @@ def test_the_mean_has_the_licences_of_all(tmp_path):
     ("other", "said"),
     [
         ({"max_depth_m": 20.0}, "max_depth_m is 20.0, but 10.0"),
-        ({"data": {"fingerprint": "g", "frames": 3}}, "another fingerprint of frames"),
+        ({"data": {"fingerprint": "g", "frames": 3}}, "taught with other frames"),
+        ({"data": {"fingerprint": "f", "frames": 3, "split": {"by": "room", "seed": 1}}}, "another split"),
     ],
 )
 def test_models_that_do_not_belong_together_are_refused(tmp_path, capsys, other, said):
@@ -76,6 +77,22 @@ def test_models_that_do_not_belong_together_are_refused(tmp_path, capsys, other,
     assert main(["average", *map(str, paths), "--out", str(tmp_path / "mean.safetensors")]) == 2
     assert said in capsys.readouterr().err
     assert not (tmp_path / "mean.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [
+        ({"by": "room", "seed": 1, "scenes": ["a", "b"]}, {"by": "room", "seed": 2, "scenes": ["a", "b"]}),
+        ({"by": "room", "seed": 1, "scenes": ["a"]}, {"by": "same", "seed": 1}),
+    ],
+)
+def test_seeds_that_split_nothing_and_a_last_model_that_saw_everything_do_no_harm(tmp_path, first, last):
+    paths = [
+        write_model(tmp_path / f"{number}.safetensors", seed=number, data={**CARD.data, "split": split})
+        for number, split in enumerate((first, last))
+    ]
+    assert main(["average", *map(str, paths), "--out", str(tmp_path / "mean.safetensors")]) == 0
+    assert load_model(tmp_path / "mean.safetensors")[1].data["split"] == last
 
 
 def test_one_model_has_no_mean(tmp_path, capsys):

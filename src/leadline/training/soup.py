@@ -22,7 +22,8 @@ def average_command(options: AverageOptions) -> None:
     """Average, write, and say what was done.
 
     Raises:
-        UsageError: models of different networks, or taught with different splits of frames.
+        UsageError: models of different networks, or taught with different splits of frames; unless all frames taught
+            the last one, after which none is left out anyway.
         ModelFileError: a file that cannot be used.
         OutputError: no space or no permission.
     """
@@ -54,9 +55,19 @@ def _check(paths: Sequence[Path], cards: Sequence[ModelCard]) -> None:
                     f"{path}: {name} is {getattr(card, name)}, but {getattr(cards[-1], name)} in {paths[-1]}; "
                     f"only models of one network can be averaged"
                 )
-        for name in ("fingerprint", "split"):
-            if card.data.get(name) != cards[-1].data.get(name):
-                raise UsageError(
-                    f"{path}: taught with another {name} of frames than {paths[-1]}; "
-                    f"nobody could say any more which frames the mean has not seen"
-                )
+        if card.data.get("fingerprint") != cards[-1].data.get("fingerprint"):
+            raise UsageError(f"{path}: taught with other frames than {paths[-1]}; {_UNKNOWN}")
+        if _left_out(card) != _left_out(cards[-1]) and _left_out(cards[-1]) != _NOTHING:
+            raise UsageError(f"{path}: taught with another split of the frames than {paths[-1]}; {_UNKNOWN}")
+
+
+def _left_out(card: ModelCard) -> object:
+    """What decides which frames did not teach: the scenes that are named, or the whole rule, its seed included."""
+    split = card.data.get("split") or {}
+    if split.get("by") == "same" and split.get("scenes") is None:
+        return _NOTHING
+    return split["scenes"] if split.get("scenes") and split.get("limit") is None else split
+
+
+_NOTHING = "nothing: all frames taught"
+_UNKNOWN = "nobody could say any more which frames the mean has not seen"
