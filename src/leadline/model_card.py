@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
 from typing import Any, get_args
 
 from leadline import __version__
@@ -169,3 +171,19 @@ def _check(card: ModelCard) -> None:
         raise ValueError(f"correction of form {card.correction.form!r}")
     if card.fit not in ("letterbox", "stretch"):
         raise ValueError(f"fit {card.fit!r}")
+
+
+def append_card(path: Path, card: ModelCard) -> None:
+    """Put a card behind a file that may be followed by anything (`.pte`, `.tflite`), as a zip: `unzip` shows it."""
+    with zipfile.ZipFile(path, "a") as whole:
+        whole.writestr(f"{METADATA_KEY}.json", card.to_json())
+
+
+def read_appended_card(path: Path) -> str:
+    """The text that `append_card` put there.
+
+    Raises:
+        zipfile.BadZipFile, KeyError, OSError: there is none.
+    """
+    with zipfile.ZipFile(path) as behind:
+        return behind.read(f"{METADATA_KEY}.json").decode("utf-8", "replace")

@@ -20,7 +20,7 @@ CodecName = Literal["linear", "reciprocal", "log"]
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 SplitBy = Literal["room", "frame", "official", "same"]
 Subset = Literal["val", "train", "test", "all"]
-ExportFormat = Literal["onnx", "openvino", "torchscript", "executorch", "ncnn"]
+ExportFormat = Literal["onnx", "openvino", "torchscript", "executorch", "litert", "ncnn"]
 Balance = Literal["frame", "room"]
 ExhibitName = Literal[
     "table1", "table2", "table3", "figure1", "figure2", "figure3", "figure4", "figure5", "all"

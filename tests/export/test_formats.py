@@ -24,7 +24,12 @@ from leadline.model_card import ModelCard
 from leadline.options import ExportOptions, InfoOptions
 
 CARD = ModelCard("yolov8n", "log", min_depth_m=0.2, max_depth_m=8.0, height=64, width=96, fit="letterbox")
-NEEDS = {"openvino": ("openvino",), "ncnn": ("ncnn", "pnnx"), "executorch": ("executorch",)}
+NEEDS = {
+    "openvino": ("openvino",),
+    "ncnn": ("ncnn", "pnnx"),
+    "executorch": ("executorch",),
+    "litert": ("litert_torch", "ai_edge_litert"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +157,7 @@ def _zip_without(path: Path) -> None:
             whole.writestr(name, content)
 
 
-def _pte_without(path: Path) -> None:
+def _cut_before_the_zip(path: Path) -> None:
     with zipfile.ZipFile(path) as behind:
         (card,) = behind.infolist()
     path.write_bytes(path.read_bytes()[: card.header_offset])
@@ -162,7 +167,8 @@ _WITHOUT_CARD = {
     ".onnx": _onnx_without,
     ".xml": _xml_without,
     ".torchscript": _zip_without,
-    ".pte": _pte_without,
+    ".pte": _cut_before_the_zip,
+    ".tflite": _cut_before_the_zip,
     ".ncnn": _zip_without,
 }
 

@@ -2,6 +2,7 @@
 
 from leadline.export.contract import Format
 from leadline.export.executorch import write_executorch
+from leadline.export.litert import write_litert
 from leadline.export.ncnn import write_ncnn
 from leadline.export.onnx import write_onnx
 from leadline.export.onnx_int8 import quantize_onnx
@@ -21,5 +22,6 @@ FORMATS: dict[str, Format] = {
     ),
     "torchscript": Format(write_torchscript, (".torchscript",), half=False, dynamic=True),
     "executorch": Format(write_executorch, (".pte",), half=False, dynamic=False, install="'leadline[executorch]'"),
+    "litert": Format(write_litert, (".tflite",), half=False, dynamic=False, install="'leadline[litert]'"),
     "ncnn": Format(write_ncnn, (".ncnn",), half=True, dynamic=False, install="'leadline[ncnn]'"),
 }

@@ -5,13 +5,12 @@ loaders read the program as ever, `unzip` the card.
 """
 
 import warnings
-import zipfile
 from pathlib import Path
 
 import torch
 
 from leadline.export.contract import Metres
-from leadline.model_card import METADATA_KEY, ModelCard
+from leadline.model_card import ModelCard, append_card
 from leadline.networks.depth_net import DepthNet
 
 
@@ -27,5 +26,4 @@ def write_executorch(net: DepthNet, card: ModelCard, path: Path, *, half: bool, 
         exported = torch.export.export(Metres(net).eval(), (example,))
         program = to_edge_transform_and_lower(exported, partitioner=[XnnpackPartitioner()]).to_executorch()
     path.write_bytes(program.buffer)
-    with zipfile.ZipFile(path, "a") as whole:
-        whole.writestr(f"{METADATA_KEY}.json", card.to_json())
+    append_card(path, card)

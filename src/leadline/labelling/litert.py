@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leadline.errors import ModelFileError, UsageError
+from leadline.inference.runtimes.litert import interpreter_of_each_thread, run
 from leadline.labelling.spec import TeacherSpec
 from leadline.labelling.teacher import Answer
 
@@ -22,37 +22,22 @@ def litert_answer(path: Path, spec: TeacherSpec) -> Answer:
         ModelFileError: missing, damaged, or not of the size and type that `spec` declares.
         UsageError: LiteRT is missing.
     """
-    _check(_interpreter(path), path, spec)
-    mine = threading.local()  # an interpreter holds the tensors of one picture: each thread has its own
+    try:
+        # A thread a picture: the interpreter's own threads would only compete with them.
+        mine = interpreter_of_each_thread(path, threads=1)
+    except ModuleNotFoundError as error:
+        raise UsageError(f"{path}: a .tflite teacher runs in LiteRT: pip install 'leadline[label]'") from error
+    _check(mine(), path, spec)
 
     def answer(pictures: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
-        if not hasattr(mine, "interpreter"):
-            mine.interpreter = _interpreter(path)
-        return [_answer(mine.interpreter, picture, spec) for picture in pictures]
+        return [_answer(mine(), picture, spec) for picture in pictures]
 
     return answer
 
 
 def _answer(interpreter: Any, picture: NDArray[np.uint8], spec: TeacherSpec) -> NDArray[np.float32]:
-    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], spec.prepared(picture))
-    interpreter.invoke()
-    output = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+    output = run(interpreter, spec.prepared(picture))
     return spec.understood(output, height=picture.shape[0], width=picture.shape[1])
-
-
-def _interpreter(path: Path) -> Any:
-    try:
-        from ai_edge_litert.interpreter import Interpreter
-    except ModuleNotFoundError as error:
-        raise UsageError(f"{path}: a .tflite teacher runs in LiteRT: pip install 'leadline[label]'") from error
-    try:
-        # A thread a picture: the interpreter's own threads would only compete with them.
-        interpreter = Interpreter(model_path=str(path), num_threads=1)
-        interpreter.allocate_tensors()
-    except (ValueError, RuntimeError) as error:
-        first_line = str(error).splitlines()[0] if str(error) else "no reason given"
-        raise ModelFileError(f"{path}: truncated, or no TFLite file that can run here ({first_line})") from error
-    return interpreter
 
 
 def _check(interpreter: Any, path: Path, spec: TeacherSpec) -> None:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from leadline.errors import ModelFileError, UsageError, did_you_mean
 from leadline.inference.runtimes.contract import Open, Opened
 from leadline.inference.runtimes.executorch import open_executorch
+from leadline.inference.runtimes.litert import open_litert
 from leadline.inference.runtimes.ncnn import open_ncnn
 from leadline.inference.runtimes.onnx_runtime import open_onnx
 from leadline.inference.runtimes.openvino import open_openvino
@@ -29,6 +30,7 @@ RUNTIMES: dict[str, Runtime] = {
     "openvino": Runtime(open_openvino, suffixes=(".xml", ".onnx"), install="'leadline[openvino]'"),
     "ncnn": Runtime(open_ncnn, suffixes=(".ncnn",), install="'leadline[ncnn]'"),
     "executorch": Runtime(open_executorch, suffixes=(".pte",), install="'leadline[executorch]'"),
+    "litert": Runtime(open_litert, suffixes=(".tflite",), install="ai-edge-litert"),
     "torchscript": Runtime(open_torchscript, suffixes=(".torchscript",), install="'leadline[train]'"),
     "torch": Runtime(open_safetensors, suffixes=(".safetensors",), install="'leadline[train]'"),
 }

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from leadline.errors import ModelFileError, UsageError
 from leadline.inference.runtimes.contract import Opened, one_by_one
-from leadline.model_card import METADATA_KEY
+from leadline.model_card import METADATA_KEY, read_appended_card
 
 
 def open_executorch(path: Path, *, device: str, threads: int | None) -> Opened:
@@ -27,8 +27,7 @@ def open_executorch(path: Path, *, device: str, threads: int | None) -> Opened:
         raise UsageError("device cuda: ExecuTorch runs on the CPU here; use --backend onnxruntime for CUDA")
     del threads
     try:
-        with zipfile.ZipFile(path) as behind:
-            card = behind.read(f"{METADATA_KEY}.json").decode("utf-8", "replace")
+        card = read_appended_card(path)
         program = Runtime.get().load_program(path.read_bytes())
         forward = program.load_method("forward")
     except (zipfile.BadZipFile, KeyError, RuntimeError, OSError) as error:
