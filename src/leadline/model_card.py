@@ -173,10 +173,10 @@ def _check(card: ModelCard) -> None:
         raise ValueError(f"fit {card.fit!r}")
 
 
-def append_card(path: Path, card: ModelCard) -> None:
+def append_card(path: Path, card_json: str) -> None:
     """Put a card behind a file that may be followed by anything (`.pte`, `.tflite`), as a zip: `unzip` shows it."""
     with zipfile.ZipFile(path, "a") as whole:
-        whole.writestr(f"{METADATA_KEY}.json", card.to_json())
+        whole.writestr(f"{METADATA_KEY}.json", card_json)
 
 
 def read_appended_card(path: Path) -> str:

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 from leadline.atomic import atomic_write
 from leadline.errors import UsageError
-from leadline.model_card import METADATA_KEY
+from leadline.model_card import METADATA_KEY, append_card
 
 
 def write_with_card(model: Path, out: Path, card_json: str) -> None:
@@ -94,10 +94,19 @@ def _write_torchscript(model: Path, out: Path, card_json: str) -> None:
         torch.jit.save(program, out, _extra_files={METADATA_KEY: card_json})
 
 
+def _write_behind(model: Path, out: Path, card_json: str) -> None:
+    with zipfile.ZipFile(model) as behind:
+        program_bytes = min(entry.header_offset for entry in behind.infolist())
+    out.write_bytes(model.read_bytes()[:program_bytes])
+    append_card(out, card_json)
+
+
 CARD_WRITERS: dict[str, Callable[[Path, Path, str], None]] = {
     ".safetensors": _write_safetensors,
     ".onnx": _write_onnx,
     ".xml": _write_openvino,
     ".ncnn": _write_ncnn,
     ".torchscript": _write_torchscript,
+    ".pte": _write_behind,
+    ".tflite": _write_behind,
 }

@@ -26,4 +26,4 @@ def write_executorch(net: DepthNet, card: ModelCard, path: Path, *, half: bool, 
         exported = torch.export.export(Metres(net).eval(), (example,))
         program = to_edge_transform_and_lower(exported, partitioner=[XnnpackPartitioner()]).to_executorch()
     path.write_bytes(program.buffer)
-    append_card(path, card)
+    append_card(path, card.to_json())

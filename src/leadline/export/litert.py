@@ -19,4 +19,4 @@ def write_litert(net: DepthNet, card: ModelCard, path: Path, *, half: bool, dyna
 
         example = torch.zeros(1, 3, card.height, card.width)
         litert_torch.convert(Metres(net).eval(), (example,)).export(str(path))
-    append_card(path, card)
+    append_card(path, card.to_json())
