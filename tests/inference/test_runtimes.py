@@ -44,13 +44,14 @@ def folder(tmp_path_factory) -> Path:
     return folder
 
 
-PACKAGES = {"torchscript": "torch"}
+PACKAGES = {"torchscript": "torch", "litert": "ai_edge_litert"}
 """The package of a runtime where it is not called like the runtime."""
 KINDS = [
     (name, suffix)
     for name, runtime in RUNTIMES.items()
     for suffix in runtime.suffixes
-    if find_spec(PACKAGES.get(name, name)) is not None  # of the others the missing package is tested, for each
+    if find_spec("litert_torch" if name == "litert" else PACKAGES.get(name, name))
+    is not None  # of the others the missing package is tested, for each
 ]
 every_kind = pytest.mark.parametrize(("backend", "suffix"), KINDS)
 pictures = np.random.default_rng(0).random((3, 3, 64, 96), np.float32)
@@ -111,7 +112,8 @@ def test_the_suffix_chooses_the_runtime(tmp_path):
 @pytest.mark.parametrize("name", RUNTIMES)
 def test_a_missing_package_says_what_to_install(tmp_path, monkeypatch, name):
     package = PACKAGES.get(name, name)
-    for module in [package, *(loaded for loaded in sys.modules if loaded.startswith(f"{package}.runtime"))]:
+    inner = (f"{package}.runtime", f"{package}.interpreter")
+    for module in [package, *(loaded for loaded in sys.modules if loaded.startswith(inner))]:
         monkeypatch.setitem(sys.modules, module, None)
     path = tmp_path / f"model{RUNTIMES[name].suffixes[0]}"
     path.write_bytes(b"never read")
