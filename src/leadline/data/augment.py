@@ -8,7 +8,7 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum, auto
-from functools import cache
+from functools import cache, partial
 from math import sqrt
 
 import numpy as np
@@ -95,7 +95,7 @@ def augment_bytes(color: UInt8[Tensor, "b 3 h w"], levels: Int16[Tensor, "b h w"
     _change(color, mirrored, lambda frames: frames.flip(-1))
     _change(levels, mirrored, lambda frames: frames.flip(-1))
     for number in set(changes.permutation.tolist()) - {0}:
-        _change(color, np.flatnonzero(changes.permutation == number), lambda frames: frames[:, _PERMUTATIONS[number]])  # noqa: B023 (used at once)
+        _change(color, np.flatnonzero(changes.permutation == number), partial(_permuted, number=number))
 
 
 def floats_from_bytes(
@@ -256,8 +256,13 @@ def erase_rectangles(image: Float[Tensor, "b 3 h w"], draw: Draw, probability: f
 
 
 def _change(batch: Tensor, rows: NDArray[np.int64], change: Callable[[Tensor], Tensor]) -> None:
-    where = torch.from_numpy(rows).to(batch.device)
-    batch[where] = change(batch[where])
+    if len(rows):
+        where = torch.from_numpy(rows).to(batch.device)
+        batch[where] = change(batch[where])
+
+
+def _permuted(frames: Tensor, *, number: int) -> Tensor:
+    return frames[:, _PERMUTATIONS[number]]
 
 
 def _mirrored(planes: NDArray) -> NDArray:

@@ -47,7 +47,7 @@ class DepthCode:
         """Metres of each of the 65536 levels."""
         levels = np.arange(65_536)
         if self.step_m > 0:
-            return levels.astype(np.float32) * np.float32(self.step_m)
+            return self.metres(levels.astype(np.uint16))
         metres = self.near_m * np.exp((levels - 1) * self._log_step)
         return np.where(levels > 0, metres, 0).astype(np.float32)
 

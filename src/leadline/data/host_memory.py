@@ -18,22 +18,19 @@ class HostMemory:
 
     Example:
         >>> memory = HostMemory()
-        >>> address = memory.empty((2, 3), torch.float32).data_ptr()  # gone at once
-        >>> memory.empty((2, 3), torch.float32).data_ptr() == address
+        >>> address = memory.floats((2, 3)).data_ptr()  # gone at once
+        >>> memory.floats((2, 3)).data_ptr() == address
         True
     """
 
     def __init__(self) -> None:
-        self._free: dict[tuple[tuple[int, ...], torch.dtype], list[NDArray]] = defaultdict(list)
+        self._free: dict[tuple[int, ...], list[NDArray[np.float32]]] = defaultdict(list)
 
-    def empty(self, shape: tuple[int, ...], kind: torch.dtype) -> Tensor:
-        """A contiguous tensor of arbitrary content."""
-        free = self._free[shape, kind]
-        owner = free.pop() if free else np.empty(shape, _NUMPY[kind])
+    def floats(self, shape: tuple[int, ...]) -> Tensor:
+        """A contiguous float32 tensor of arbitrary content."""
+        free = self._free[shape]
+        owner = free.pop() if free else np.empty(shape, np.float32)
         # The tensor holds the view, and nothing else does: when the view goes, the owner is free.
         lent = owner.view()
         weakref.finalize(lent, free.append, owner).atexit = False
         return torch.from_numpy(lent)
-
-
-_NUMPY = {torch.uint8: np.uint8, torch.uint16: np.uint16, torch.float32: np.float32}

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from itertools import chain, pairwise
 
 import numpy as np
 import torch
@@ -158,12 +159,12 @@ class Batches:
         self, group: Group, changes: ByteChanges | None, image: NDArray[np.float32], depth_m: NDArray[np.float32]
     ) -> None:
         """From the memory map to floats, frame by frame, while the bytes of each are in the processor's cache."""
-        for at, (feed, frame) in enumerate(zip(group.feeds.tolist(), group.frames.tolist(), strict=True)):
-            color, levels = self.feeds[feed].store.read(frame)
+        curves = None if changes is None else changes.curves
+        frames = chain.from_iterable(store.read(group.frames[mine]) for store, mine in self._shares(group))
+        for at, (color, levels) in enumerate(frames):
             if changes is not None:
                 color, levels = augment_frame(color, levels, changes, at)
-            curve = None if changes is None or changes.curves is None else changes.curves[at]
-            floats_from_frame(color, image[at], curve)
+            floats_from_frame(color, image[at], None if curves is None else curves[at])
             self.store.code.metres(levels, out=depth_m[at])
 
     def _write_on_device(self, group: Group, changes: ByteChanges | None, image: Tensor, depth_m: Tensor) -> None:
@@ -179,11 +180,15 @@ class Batches:
         pinned = self.device.type == "cuda"
         color = torch.empty((len(group), 3, height, width), dtype=torch.uint8, pin_memory=pinned)
         levels = torch.empty((len(group), height, width), dtype=torch.uint16, pin_memory=pinned)
-        for number, feed in enumerate(self.feeds):
-            mine = slice(*np.searchsorted(group.feeds, [number, number + 1]))
-            feed.store.gather(group.frames[mine], color=color.numpy()[mine], levels=levels.numpy()[mine])
+        for store, mine in self._shares(group):
+            store.gather(group.frames[mine], color=color.numpy()[mine], levels=levels.numpy()[mine])
         # From pinned memory the copy runs while the device still works on the batch before.
         return color.to(self.device, non_blocking=True), levels.to(self.device, non_blocking=True)
+
+    def _shares(self, group: Group) -> list[tuple[Store, slice]]:
+        """Each store, and the places of its frames in a batch, which are in the order of the stores."""
+        bounds = np.searchsorted(group.feeds, range(len(self.feeds) + 1)).tolist()
+        return [(feed.store, slice(*ends)) for feed, ends in zip(self.feeds, pairwise(bounds), strict=True)]
 
     def _read_ahead(self, groups: list[Group], at: int) -> None:
         """While one buffer's frames are used, the disk reads the next one's."""
@@ -196,7 +201,7 @@ class Batches:
 
     def _floats(self, shape: tuple[int, ...]) -> Tensor:
         if self.device.type == "cpu":
-            return self._memory.empty(tuple(shape), torch.float32)
+            return self._memory.floats(shape)
         return torch.empty(shape, device=self.device)
 
     def _to_metres(self, levels: Tensor, depth_m: Tensor) -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import mmap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -97,15 +97,17 @@ class Store:
         size = self.framing.height, self.framing.width
         color = np.empty((len(indices), 3, *size), np.uint8) if color is None else color
         levels = np.empty((len(indices), *size), np.uint16) if levels is None else levels
-        for place, (shard, row) in enumerate(self._places(indices)):
-            color[place] = self._color[shard][row]
-            levels[place] = self._depth[shard][row]
+        for place, (one_color, one_levels) in enumerate(self.read(indices)):
+            color[place] = one_color
+            levels[place] = one_levels
         return color, levels
 
-    def read(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.uint16]]:
-        """One frame as it lies in the memory map, not copied: colour (3, height, width) and depth (height, width)."""
-        ((shard, row),) = self._places([index])
-        return self._color[shard][row], self._depth[shard][row]
+    def read(
+        self, indices: Sequence[int] | NDArray[np.int64]
+    ) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint16]]]:
+        """Colour (3, height, width) and depth (height, width) of frames as they lie in the memory map, not copied."""
+        for shard, row in self._places(indices):
+            yield self._color[shard][row], self._depth[shard][row]
 
     def read_ahead(self, indices: NDArray[np.int64]) -> None:
         """Tell the system which frames are read next; it fetches them in the background, where it can."""

@@ -140,10 +140,11 @@ def _picture(path: Path, faults: list[str]) -> NDArray[np.uint8] | None:
 @contextmanager
 def _container(text: str, device: str | None, *, stall_s: float | None) -> Iterator[tuple[Any, Any]]:
     """PyAV, and what it has opened."""
+    name = without_password(text)
     try:
         import av
     except ImportError as error:
-        raise UsageError(f"{text}: streams need PyAV: pip install 'leadline[video]'") from error
+        raise UsageError(f"{name}: streams need PyAV: pip install 'leadline[video]'") from error
     began_s = time.monotonic()
     try:
         container = av.open(
@@ -152,7 +153,7 @@ def _container(text: str, device: str | None, *, stall_s: float | None) -> Itera
     except (av.FFmpegError, OSError, ValueError) as error:
         in_time = stall_s is None or time.monotonic() - began_s < stall_s
         reason = (_camera_fault(device) or _reason(error)) if in_time else f"no answer for {stall_s:g} s"
-        raise InputError(f"{without_password(text)}: cannot be opened as a video or a stream ({reason})") from error
+        raise InputError(f"{name}: cannot be opened as a video or a stream ({reason})") from error
     with container:
         yield av, container
 
