@@ -740,6 +740,9 @@ class LabelOptions:
     dissent, which shows in the confidence."""
     out: Path
     """Folder of the labelled scenes; pictures that are labelled in it already are passed over."""
+    mean: bool = False
+    """Label with the mean of all the teachers, of the logarithm of metres; where they disagree with it, the confidence
+    is lower."""
     kind: Literal["metric", "relative"] | None = None
     """Metres, or inverse depth without scale and shift; what the teacher says when not given."""
     focal_px: float | None = None

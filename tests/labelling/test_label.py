@@ -10,7 +10,7 @@ from PIL import Image
 from leadline.cli import main
 from leadline.data.sources.catalog import open_source
 from leadline.data.splits import SplitRule, make_split
-from leadline.labelling import label, labeller
+from leadline.labelling import labeller, open_teacher
 from leadline.labelling.labelled_scene import read_journal
 
 
@@ -20,7 +20,7 @@ def run(monkeypatch, tmp_path, teacher):
 
     def call(*words: object, by=None) -> int:
         teachers = iter(by if isinstance(by, list) else [by or teacher()])
-        monkeypatch.setattr(label, "open_teacher", lambda _text: next(teachers))
+        monkeypatch.setattr(open_teacher, "open_teacher", lambda _text: next(teachers))
         return main(["data", "label", *map(str, words), "--teacher", "x", "--out", str(tmp_path / "out")])
 
     return call
@@ -310,3 +310,20 @@ def test_a_second_teacher_dissents_in_the_confidence(run, photographs, tmp_path,
     (outcome,) = read_journal(tmp_path / "out/photos/labels.jsonl")
     assert outcome.dissent == pytest.approx(np.log(1.2), abs=1e-3)
     assert card["confidence"]["0000"] < 0.3
+
+
+def test_the_mean_of_teachers_labels_and_each_of_them_may_dissent_from_it(run, photographs, tmp_path, teacher):
+    folder = photographs(count=1)
+    assert run(folder, "--teacher", "y", "--mean", by=[teacher(scale=0.8), teacher(scale=1.25)]) == 0
+    sample = (source := open_source(tmp_path / "out")).read(source.frames[0])
+    np.testing.assert_allclose(sample.depth_m, 1 + sample.image.mean(axis=2) / 127.5, atol=6e-4)
+    card = json.loads((tmp_path / "out/photos/scene.json").read_text())
+    assert card["teacher"]["name"] == "mean of brightness and brightness"
+    assert len(card["other_teachers"]) == 2
+    (outcome,) = read_journal(tmp_path / "out/photos/labels.jsonl")
+    assert outcome.dissent == pytest.approx(np.log(1.25), abs=1e-3)
+
+
+def test_a_mean_of_one_teacher_is_refused(run, photographs, capsys):
+    assert run(photographs(count=1), "--mean") == 2
+    assert "two teachers" in capsys.readouterr().err

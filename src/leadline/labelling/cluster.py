@@ -15,7 +15,7 @@ from leadline.depth.camera import Camera
 from leadline.errors import LeadlineError, UsageError
 from leadline.labelling.labelled_scene import Outcome
 from leadline.labelling.labeller import Labeller
-from leadline.labelling.open_teacher import open_teacher
+from leadline.labelling.open_teacher import open_teachers
 from leadline.labelling.photographs import Photograph
 from leadline.options import LabelOptions
 
@@ -71,7 +71,7 @@ def _label_row(row: dict[str, Any], *, options: LabelOptions, camera: Camera | N
 
 @cache  # a process of the cluster does many tasks, and opens its teachers once
 def _labeller(options: LabelOptions, camera: Camera | None) -> Labeller:
-    return Labeller([open_teacher(text) for text in options.teacher], options, camera)
+    return Labeller(open_teachers(options), options, camera)
 
 
 def _as_row(photo: Photograph) -> dict[str, str]:

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from leadline.errors import InputError
-from leadline.labelling.teacher import Kind, Teacher
+from leadline.labelling.teacher import Kind, Teacher, resized
 
 CROP_SHARE = 0.9
 """Of each side, in the middle: a slightly different crop."""
@@ -105,7 +104,8 @@ def _difference_in_the_middle(whole: NDArray[np.float32], middle: NDArray[np.flo
     height, width = whole.shape
     edge = (1 - CROP_SHARE) / 2
     box = (edge * width, edge * height, (1 - edge) * width, (1 - edge) * height)
-    expected = _resized(whole, like=middle, box=box)
+    inner_height, inner_width = middle.shape
+    expected = resized(whole, height=inner_height, width=inner_width, box=box)
     known = np.isfinite(expected) & np.isfinite(middle)
     if not known.any():
         return 0.0
@@ -118,7 +118,7 @@ def _difference_in_the_middle(whole: NDArray[np.float32], middle: NDArray[np.flo
 def _dissent(values: NDArray[np.float32], kind: Kind, other: Teacher, image: NDArray[np.uint8]) -> float:
     """Between two metric teachers the scale counts; a relative one can only object to the layout."""
     opinion = other.answer([image])[0]
-    values = _resized(values, like=opinion)
+    values = resized(values, height=opinion.shape[0], width=opinion.shape[1])
     if kind == other.kind == "metric":
         return _difference(np.log(values), np.log(opinion))
     first, second = (
@@ -126,10 +126,3 @@ def _dissent(values: NDArray[np.float32], kind: Kind, other: Teacher, image: NDA
         for said, said_by in ((values, kind), (opinion, other.kind))
     )
     return _difference(first, second)
-
-
-def _resized(
-    values: NDArray[np.float32], *, like: NDArray[np.float32], box: tuple[float, float, float, float] | None = None
-) -> NDArray[np.float32]:
-    size = (like.shape[1], like.shape[0])
-    return np.asarray(Image.fromarray(values).resize(size, Image.Resampling.BILINEAR, box=box))

@@ -19,7 +19,7 @@ from leadline.inference.predict import find_images
 from leadline.labelling.dropped import draw_dropped
 from leadline.labelling.labelled_scene import LabelledScene, Outcome
 from leadline.labelling.labeller import Labeller, depth_scale, label_kind, stored_camera
-from leadline.labelling.open_teacher import open_teacher
+from leadline.labelling.open_teacher import open_teachers
 from leadline.labelling.photographs import Photograph, name_photographs
 from leadline.labelling.report import Tally, write_report
 from leadline.labelling.teacher import Teacher
@@ -39,7 +39,7 @@ def label_command(options: LabelOptions) -> None:
         PartialFailure: some pictures could not be read; the others are done.
     """
     photographs = name_photographs(find_images(options.images))
-    teachers = [open_teacher(text) for text in options.teacher]
+    teachers = open_teachers(options)
     _check(options, teachers)
     camera = _camera(options, photographs[0])
     scenes = _open_scenes(options, photographs, teachers, camera)

@@ -20,7 +20,7 @@ from leadline.errors import InputError
 from leadline.labelling.confidence import ask, inverse_depth
 from leadline.labelling.labelled_scene import Outcome, color_file, depth_file
 from leadline.labelling.photographs import Photograph, why_no_photograph
-from leadline.labelling.teacher import Kind, Teacher
+from leadline.labelling.teacher import Kind, Teacher, resized
 from leadline.options import LabelOptions, read_aspect
 
 
@@ -74,7 +74,7 @@ class Labeller:
         else:
             _write_jpeg(color_file(scene, photo.name, ".jpg"), image)
         height, width = image.shape[:2]
-        write_depth16(depth_file(scene, photo.name), _resized(self._stored(label.values), height=height, width=width))
+        write_depth16(depth_file(scene, photo.name), resized(self._stored(label.values), height=height, width=width))
         return Outcome(photo.path.name, photo.name, round(label.confidence, 4), **found)
 
     def _check_size(self, image: NDArray[np.uint8]) -> None:
@@ -151,10 +151,6 @@ def _reshaped(image: NDArray[np.uint8], options: LabelOptions) -> NDArray[np.uin
     if size == (width, height):
         return image
     return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC))
-
-
-def _resized(values: NDArray[np.float32], *, height: int, width: int) -> NDArray[np.float32]:
-    return np.asarray(Image.fromarray(values).resize((width, height), Image.Resampling.BILINEAR))
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -13,9 +13,23 @@ from leadline.errors import ModelFileError, UsageError
 from leadline.inference.predictor import Predictor, load
 from leadline.labelling.huggingface import huggingface_teacher
 from leadline.labelling.litert import litert_answer
+from leadline.labelling.mean_teacher import mean_of
 from leadline.labelling.onnx_file import onnx_answer
 from leadline.labelling.spec import TeacherSpec, shipped_spec, spec_beside
 from leadline.labelling.teacher import Answer, Teacher, file_sha256
+from leadline.options import LabelOptions
+
+
+def open_teachers(options: LabelOptions) -> list[Teacher]:
+    """The teachers of a labelling: the one that labels, and those that agree or dissent.
+
+    Raises:
+        UsageError: a kind of teacher that there is not, a missing package, or a mean of what has none.
+        RecipeError: a declaration with a wrong field.
+        ModelFileError: a file that cannot be used.
+    """
+    teachers = [open_teacher(text) for text in options.teacher]
+    return [mean_of(teachers), *teachers] if options.mean else teachers
 
 
 def open_teacher(text: str) -> Teacher:
@@ -53,7 +67,8 @@ def _declared(path: Path, spec: TeacherSpec) -> Teacher:
 
 
 def _leadline_model(path: Path) -> Teacher:
-    predictor = load(path, device="auto")
+    # A thread a picture: the runtime's own threads would only compete with them.
+    predictor = load(path, device="auto", threads=1)
     return Teacher(
         name=f"leadline {predictor.card.encoder} ({path.name})",
         sha256=file_sha256(path),

@@ -10,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from leadline.errors import ModelFileError
 
@@ -41,6 +42,17 @@ class Teacher:
     kind: Kind
     answer: Answer
     focal_per_width: float | None = None
+
+
+def resized(
+    values: NDArray[np.float32],
+    *,
+    height: int,
+    width: int,
+    box: tuple[float, float, float, float] | None = None,
+) -> NDArray[np.float32]:
+    """A map, or its box (left, top, right, bottom), at another size; (height, width) float32."""
+    return np.asarray(Image.fromarray(values).resize((width, height), Image.Resampling.BILINEAR, box=box))
 
 
 def file_sha256(path: Path) -> str:
