@@ -807,7 +807,7 @@ class SynthOptions:
     the noise and the holes of its depth."""
     textures: Path | None = None
     """Photographs for pictures, screens, wallpaper and fabrics: any folder of them. They are painted when not given."""
-    fov_deg: tuple[float, float] = (45.0, 95.0)
+    fov_deg: tuple[float, float] = (36.0, 95.0)
     """Smallest and largest angle of view across the longer side, in degrees."""
     workers: int | None = None
     """Processes that render; one for each core when not given."""

@@ -57,7 +57,7 @@ def test_it_is_a_source_like_any_other_with_a_camera_and_no_holes(ten):
     for frame in source.frames:
         sample = source.read(frame)
         assert sample.image.shape == (48, 64, 3)
-        assert 44 < sample.camera.fov_deg < 96
+        assert 35 < sample.camera.fov_deg < 96
         assert sample.valid.mean() > 0.99
         assert 0.1 < sample.depth_m[sample.valid].min() < sample.depth_m.max() < 30
 

@@ -33,7 +33,7 @@ class Pose:
 
 
 def draw_camera(dice: Dice, *, height: int, width: int, fov_deg: tuple[float, float]) -> Camera:
-    """Intrinsics of a pinhole camera: most often 55 to 70 degrees wide where the range allows it.
+    """Intrinsics of a pinhole camera: most often 50 to 65 degrees wide where the range allows it.
 
     Args:
         dice: of the scene.
@@ -42,7 +42,7 @@ def draw_camera(dice: Dice, *, height: int, width: int, fov_deg: tuple[float, fl
         fov_deg: smallest and largest angle across the longer side.
     """
     low, high = fov_deg
-    usual = float(np.clip(62.0, low, high))
+    usual = float(np.clip(56.0, low, high))
     fov = dice.triangular(low, usual, high) if high > low else low
     focal_px = max(height, width) / 2 / math.tan(math.radians(float(fov)) / 2)
     return Camera(focal_px, focal_px, (width - 1) / 2, (height - 1) / 2, width, height)
@@ -130,4 +130,4 @@ def _sees(dice: Dice, stage: Stage, camera: Camera, pose: Pose) -> bool:
         return False
     shown = np.unique(hits.part)
     # A bare wall is a picture that people take, but seldom.
-    return len(shown) > 4 or (len(shown) > 1 and dice.random() < 0.2)
+    return len(shown) > 6 or (len(shown) > 1 and dice.random() < 0.15)

@@ -462,4 +462,4 @@ def _dressed(dice: Dice, things: tuple[Thing, ...], width: float, depth: float, 
 
 def _count(dice: Dice, most: int) -> int:
     """Sometimes nothing, often a few, seldom a mess."""
-    return int(most * dice.random())
+    return int(most * dice.random() ** 0.7)

@@ -55,10 +55,13 @@ def tone(dice: Dice, *, hue: tuple[float, float] = (0.0, 1.0), grey: float = 0.5
         dice: of the scene.
         hue: range of hues, in turns.
         grey: 0 gives full colours, 1 greys.
-        value: range of the brightest channel, in linear reflectance.
+        value: range of the brightest channel, in linear reflectance; drawn on a logarithmic scale, as things are.
     """
+    low, high = value
     red, green, blue = colorsys.hsv_to_rgb(
-        float(dice.uniform(*hue)) % 1, float(dice.random() ** 0.7) * (1 - grey), float(dice.uniform(*value))
+        float(dice.uniform(*hue)) % 1,
+        float(dice.random() ** 0.5) * (1 - grey),
+        low * (high / low) ** float(dice.random()),
     )
     return red, green, blue
 
@@ -71,7 +74,7 @@ def shade(colour: Colour, factor: float) -> Colour:
 
 def paint(dice: Dice) -> Material:
     """Of walls: mostly white or pale, sometimes of a strong colour, papered, of bricks or stained."""
-    pale = tone(dice, hue=(0.02, 0.2), grey=float(dice.uniform(0.7, 1)), value=(0.45, 0.85))
+    pale = tone(dice, hue=(0.02, 0.18), grey=float(dice.uniform(0.5, 1)), value=(0.4, 0.85))
     strong = tone(dice, grey=0.35, value=(0.15, 0.6))
     colour = pale if dice.random() < 0.75 else strong
     kind = str(dice.choice(["plain", "blots", "stripes", "papered", "bricks"], p=[0.76, 0.07, 0.06, 0.05, 0.06]))
@@ -86,7 +89,8 @@ def floor(dice: Dice) -> Material:
     gloss = float(dice.uniform(0.1, 0.9)) * (kind not in ("speckle", "papered")) * (dice.random() < 0.7)
     if kind == "planks":
         return replace(wood(dice), pattern="planks", scale_m=float(dice.uniform(0.07, 0.2)), gloss=gloss)
-    colour = tone(dice, grey=float(dice.uniform(0.5, 1)), value=(0.08, 0.6))
+    hue = (0.03, 0.13) if dice.random() < 0.6 else (0.0, 1.0)
+    colour = tone(dice, hue=hue, grey=float(dice.uniform(0.3, 1)), value=(0.06, 0.6))
     second = shade(colour, 0.8 if kind == "marble" else float(dice.uniform(0.4, 0.85)))
     scale_m = {"tiles": dice.uniform(0.15, 0.6), "speckle": dice.uniform(0.004, 0.05)}.get(kind, dice.uniform(0.3, 0.8))
     return _with_luck(Material(colour, second, kind, float(scale_m), gloss), dice)
@@ -94,7 +98,7 @@ def floor(dice: Dice) -> Material:
 
 def wood(dice: Dice) -> Material:
     """Wood from nearly white to nearly black, or painted."""
-    colour = tone(dice, hue=(0.05, 0.11), grey=0.25, value=(0.06, 0.6))
+    colour = tone(dice, hue=(0.04, 0.1), grey=0.15, value=(0.06, 0.6))
     return _with_luck(
         Material(colour, shade(colour, float(dice.uniform(0.5, 0.8))), "wood", float(dice.uniform(0.03, 0.12)),
                  gloss=float(dice.uniform(0, 0.5))), dice)  # fmt: skip
@@ -103,9 +107,9 @@ def wood(dice: Dice) -> Material:
 def board(dice: Dice) -> Material:
     """Of furniture: wood, white or coloured lacquer."""
     kind = dice.random()
-    if kind < 0.55:
+    if kind < 0.65:
         return wood(dice)
-    colour = tone(dice, grey=0.9, value=(0.5, 0.85)) if kind < 0.8 else tone(dice, grey=0.3, value=(0.03, 0.6))
+    colour = tone(dice, grey=0.9, value=(0.5, 0.85)) if kind < 0.82 else tone(dice, grey=0.2, value=(0.02, 0.6))
     return _with_luck(Material(colour, shade(colour, 0.9), "plain", 0.5, gloss=float(dice.uniform(0, 0.6))), dice)
 
 
@@ -113,7 +117,7 @@ def fabric(dice: Dice) -> Material:
     """Woven, striped, checked, dotted, leather or with a picture's pattern."""
     kind = str(dice.choice(["weave", "stripes", "checks", "dots", "plain", "papered", "blots"],
                            p=[0.35, 0.12, 0.08, 0.08, 0.12, 0.17, 0.08]))  # fmt: skip
-    colour = tone(dice, grey=float(dice.uniform(0, 0.9)), value=(0.04, 0.7))
+    colour = tone(dice, grey=float(dice.uniform(0, 0.8)), value=(0.02, 0.7))
     second = tone(dice, grey=0.3, value=(0.05, 0.7)) if dice.random() < 0.4 else shade(colour, 0.6)
     scale_m = dice.uniform(0.003, 0.01) if kind == "weave" else dice.uniform(0.02, 0.2)
     gloss = 0.4 if kind == "plain" else 0.0

@@ -128,7 +128,7 @@ def _visibility(stage: Stage, hits: Hits, dice: Dice, *, paths: int) -> NDArray:
     free = np.zeros(len(above), np.float32)
     for _ in range(paths):
         free += stage.free_path(above, _around(hits.normal, dice), _NEAR_M) / (_NEAR_M * paths)
-    return np.stack([*rows, free**1.3])
+    return np.stack([*rows, free**1.6])
 
 
 def _share_of(stage: Stage, light: Light, above: NDArray, normal: NDArray, dice: Dice) -> NDArray:

@@ -273,7 +273,7 @@ def _hung(dice: Dice, wall: Wall, height: float, kind: str) -> Parts:
     for opening in wall.openings:
         if opening.kind == "window" and opening.low > 0.8 and dice.random() < 0.5:
             parts += wall.placed(_radiator(dice, opening.width * 0.8), x=opening.x, y=-0.05, z=0.12)
-    many = 10 if kind in ("office", "classroom", "corridor") else 6
+    many = 14 if kind in ("office", "classroom", "corridor") else 10
     for _ in range(int(dice.integers(0, many))):
         thing, width = _hanging(dice)
         x = float(dice.uniform(-0.5, 0.5)) * (wall.length - width)

@@ -59,10 +59,12 @@ def build_scene(dice: Dice, photographs: Sequence[Path] = ()) -> Scene:
     placed = _furnished(dice, shell)
     interest = np.array([len(furniture) for furniture, _ in placed] or [1], float)
     lamps, lights = _lamps(dice, shell)
-    floor_things = scatter(dice, ON_FLOORS, width=width, depth=depth, count=int(12 * dice.random() ** 2), headroom=1.0)
+    floor_things = scatter(
+        dice, ON_FLOORS, width=width, depth=depth, count=int(16 * dice.random() ** 1.5), headroom=1.0
+    )
     lights = lights[:MOST_LIGHTS] or ceiling_lights(dice, width, depth, height, panels=False)[:1]
     ambient = np.mean([light.colour for light in lights], axis=0)
-    ambient *= float(dice.uniform(0.07, 0.3)) / max(float(np.mean(ambient)), 1e-6)
+    ambient *= float(dice.uniform(0.04, 0.2)) / max(float(np.mean(ambient)), 1e-6)
     return Scene(
         kind=shell.kind,
         size=shell.size,

@@ -30,16 +30,16 @@ def take_picture(rendered: Rendered, dice: Dice, *, sensor: Sensor) -> bytes:
     """
     if sensor == "none":
         levels = _developed(
-            rendered.light * _gain(rendered.light, stops=0.0), warm=np.ones(3), shoulder=1.0, contrast=1.15
+            rendered.light * _gain(rendered.light, stops=0.0), warm=np.ones(3), shoulder=1.0, contrast=1.5
         )
         return _jpeg(levels, quality=95)
     light = rendered.light * _gain(rendered.light, stops=_stops(dice))
     light = _through_lens(light, dice)
     light = _noisy(light, dice)
     average = light.mean((0, 1))
-    warm = (average.mean() / np.maximum(average, 1e-6)) ** float(dice.uniform(0.2, 1.0)) * dice.normal(1, 0.04, 3)
+    warm = (average.mean() / np.maximum(average, 1e-6)) ** float(dice.uniform(0.0, 0.7)) * dice.normal(1, 0.04, 3)
     levels = _developed(
-        light, warm=warm, shoulder=float(dice.uniform(0.6, 1.5)), contrast=float(dice.uniform(1.0, 1.4))
+        light, warm=warm, shoulder=float(dice.uniform(0.6, 1.5)), contrast=float(dice.uniform(1.2, 1.8))
     )
     return _jpeg(levels, quality=int(dice.integers(60, 96)))
 
@@ -89,15 +89,15 @@ def _stops(dice: Dice) -> float:
     """Exposure against a good one: mostly right, sometimes nearly black or burnt out."""
     luck = dice.random()
     if luck < 0.05:
-        return float(dice.uniform(-3.5, -1.5))
-    return float(dice.uniform(1.2, 2.2)) if luck < 0.12 else float(dice.normal(0, 0.5))
+        return float(dice.uniform(-2.5, -1.0))
+    return float(dice.uniform(0.9, 1.7)) if luck < 0.1 else float(dice.normal(0, 0.35))
 
 
 def _gain(light: NDArray, *, stops: float) -> float:
-    """Brings the middle of the picture's levels to a sixth, without burning out more than a tenth by much."""
+    """Brings the middle of the picture's levels to a seventh, without burning out more than a tenth by much."""
     level = light.mean(-1)
     middle, bright = float(np.median(level)), float(np.percentile(level, 92))
-    return 2**stops * min(0.17 / max(middle, 1e-5), 0.85 / max(bright, 1e-5))
+    return 2**stops * min(0.14 / max(middle, 1e-5), 1.0 / max(bright, 1e-5))
 
 
 def _through_lens(light: NDArray, dice: Dice) -> NDArray:
@@ -146,11 +146,13 @@ def _noisy(light: NDArray, dice: Dice) -> NDArray:
 
 
 def _developed(light: NDArray, *, warm: NDArray, shoulder: float, contrast: float) -> NDArray[np.uint8]:
-    """White balance, a soft shoulder, gamma, contrast about the middle."""
+    """White balance, a soft shoulder, gamma, and a curve that is `contrast` times as steep in the middle."""
     balanced = np.maximum(light * warm.astype(np.float32), 0)
     bent = (1 - np.exp(-shoulder * balanced)) / (1 - np.exp(-shoulder))
-    levels = 0.45 + contrast * (np.clip(bent, 0, 1) ** (1 / 2.2) - 0.45)
-    return (np.clip(levels, 0, 1) * 255 + 0.5).astype(np.uint8)
+    levels = np.clip(bent, 0, 1) ** (1 / 2.2)
+    # An S, so that dark and bright things are pressed together but not cut off.
+    low, high = levels**contrast, (1 - levels) ** contrast
+    return (low / (low + high) * 255 + 0.5).astype(np.uint8)
 
 
 def _jpeg(levels: NDArray[np.uint8], *, quality: int) -> bytes:

@@ -61,6 +61,11 @@ class Stage:
         self._seed = np.array([material.seed for material in made_of], np.float32)
         self._picture = np.array([material.picture for material in made_of])
         self._pattern = np.array([_NAMES.index(material.pattern) for material in made_of])
+        # What shines is smooth, paint and plastic are rather even.
+        self._grain = np.array(
+            [(0.12 if material.pattern == "plain" else 0.4) * (1 - min(1.0, material.gloss)) for material in made_of],
+            np.float32,
+        )
         self.is_patterned = np.array([material.pattern not in _EVEN for material in made_of])
         self.gloss = np.array([material.gloss for material in made_of], np.float32)
         self.mirror = np.array([material.mirror for material in made_of], np.float32)
@@ -117,9 +122,16 @@ class Stage:
         mix = 0.4 + (mix - 0.4) * np.clip(scale_m / (2 * pixel_m + 1e-6), 0, 1)
         colour = self._colour[part] + mix[:, None] * (self._second - self._colour)[part]
         self._show_pictures(colour, part, kinds, hits, motif_u, motif_v)
-        # Nothing is quite clean.
-        dirt = 0.94 + 0.12 * cloud(u * 1.3 + self._seed[part], v * 1.3)
-        return np.clip(colour * dirt[:, None], 0, 1)
+        return np.clip(colour * self._wear(part, u, v, pixel_m)[:, None], 0, 1)
+
+    def _wear(self, part: NDArray, u: NDArray, v: NDArray, pixel_m: NDArray) -> NDArray:
+        """(n,) factor of colours: nothing is quite clean, nor quite even."""
+        broad = cloud(u * 1.3 + self._seed[part], v * 1.3)
+        marks = np.clip(5 * broad - 3.9, 0, 1)
+        fine = cloud(u * 11 + self._seed[part], v * 11) - 0.5
+        # Grain of some centimetres; from afar it is even.
+        fine *= np.clip(0.03 / (pixel_m + 1e-6), 0, 1)
+        return 0.93 + 0.14 * broad - 0.12 * marks + self._grain[part] * fine
 
     def _on_surface(self, part: NDArray, hits: Hits) -> tuple[NDArray, NDArray]:
         """(n,) and (n,) metres along the two axes of the part that the surface is most level with."""

@@ -33,7 +33,7 @@ from leadline.synthesis.stage import Stage
 FRAMES_A_SCENE = 8
 """Pictures of a room, all taken with one camera."""
 
-GENERATOR = 1
+GENERATOR = 2
 """Grows when the same seed gives other frames than before."""
 
 PLAN_FILE = "synth.json"
