@@ -665,6 +665,7 @@ class ReproduceOptions:
         _require(self.frames is None or self.frames >= 1, "frames", "at least 1", self.frames)
         _require(self.pictures >= 1, "pictures", "at least 1", self.pictures)
         _require(self.rounds >= 0, "rounds", "at least 0", self.rounds)
+        read_size(self.size)
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,11 @@ import html
 import json
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
+import browser
 from leadline.benchmark.contest import Contender, Contest, Result, Timing
 from leadline.benchmark.figures import Latency, Ratio
 from leadline.cli import main
@@ -128,8 +128,21 @@ def test_a_damaged_log_is_named(runs, tmp_path):
     broken = tmp_path / "broken"
     shutil.copytree(runs["log"], broken)
     (broken / METRICS_FILE).write_text("epoch,step\n1,many\n")
-    with pytest.raises(InputError, match=r"metrics.csv: the log is damaged"):
+    with pytest.raises(InputError, match=r"metrics.csv: the log is damaged \(could not convert"):
         read_runs([broken], model="best")
+    (broken / METRICS_FILE).write_text("epoch,step\n1,2\n")
+    with pytest.raises(InputError, match=r"metrics.csv: the log is damaged \(no column"):
+        read_runs([broken], model="best")
+
+
+@pytest.mark.parametrize("name", ["sources.json", "versions.json", "split.json", "options.yaml", "best.safetensors"])
+def test_a_damaged_file_of_a_run_is_named_and_nothing_is_written(name, runs, tmp_path, capsys):
+    broken = tmp_path / "broken"
+    shutil.copytree(runs["log"], broken)
+    (broken / name).write_text('"half')
+    assert main(["report", str(broken), "--out", str(tmp_path / "report.html"), "--no-speed"]) in (2, 3, 4)
+    assert f"{broken / name}" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["broken"]
 
 
 def test_names_from_outside_are_not_taken_for_html(runs, tmp_path):
@@ -140,45 +153,7 @@ def test_names_from_outside_are_not_taken_for_html(runs, tmp_path):
     assert "&lt;b&gt;&amp;x" in page
 
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-LOOK = """
-<body><iframe style="border:0" height=900 width={width}></iframe><script>
-const frame = document.querySelector("iframe");
-frame.onload = () => {{
-  const page = frame.contentDocument, all = [...page.querySelectorAll("p, td, th, pre, figcaption, h1, h2")];
-  const plots = [...page.querySelectorAll("svg.plot")];
-  const look = {{
-    overflow: page.documentElement.scrollWidth - frame.clientWidth,
-    missing: [...page.images].filter(i => !i.complete || !i.naturalWidth).length,
-    images: page.images.length,
-    smallest_px: Math.min(...all.map(e => parseFloat(frame.contentWindow.getComputedStyle(e).fontSize))),
-    plot_text_px: Math.min(...plots.map(p => 11 * p.getBoundingClientRect().width / p.viewBox.baseVal.width)),
-    paper: frame.contentWindow.getComputedStyle(page.body).backgroundColor,
-  }};
-  document.body.innerHTML = "<pre id=look>" + JSON.stringify(look) + "</pre>";
-}};
-frame.srcdoc = {page};
-</script></body>
-"""
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium to look at the page with")
-@pytest.mark.parametrize(("width", "scheme", "paper"), [(400, 1, "rgb(255, 255, 255)"), (1600, 0, "rgb(20, 24, 28)")])
-def test_in_a_browser_all_is_there_and_can_be_read(page, tmp_path, width, scheme, paper):
-    quoted = json.dumps(page).replace("</", "<\\/")
-    (tmp_path / "look.html").write_text(LOOK.format(width=width, page=quoted), encoding="utf-8")
-    command = [
-        CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--window-size=1800,1000", "--enable-logging=stderr",
-        "--virtual-time-budget=10000", f"--blink-settings=preferredColorScheme={scheme}",
-        f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", (tmp_path / "look.html").as_uri(),
-    ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    found = re.search(r"<pre id=\"look\">(.*?)</pre>", done.stdout)
-    assert found, done.stderr
-    look = json.loads(html.unescape(found[1]))
-    assert look["overflow"] <= 0
-    assert (look["missing"], look["images"]) == (0, page.count("<img"))
-    assert look["smallest_px"] >= 12
-    assert look["plot_text_px"] >= 9
-    assert look["paper"] == paper
-    assert [line for line in done.stderr.splitlines() if "CONSOLE" in line] == []
+@pytest.mark.skipif(browser.CHROMIUM is None, reason="no chromium to look at the page with")
+@pytest.mark.parametrize(("width", "scheme"), browser.LOOKS)
+def test_in_a_browser_all_is_there_and_can_be_read(page, tmp_path, width, scheme):
+    browser.look_at(page, tmp_path, width=width, scheme=scheme)

@@ -1,6 +1,7 @@
 """The paper's tables and figures: live figures, claims marked as claims, other frames marked as others."""
 
 import re
+import shutil
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -8,6 +9,7 @@ import pytest
 import torch
 from rich.console import Console
 
+import browser
 from leadline.cli import main
 from leadline.data.sources.catalog import open_source
 from leadline.data.sources.densedepth_nyu import DenseDepthNyu
@@ -22,6 +24,7 @@ from leadline.reproduction.frames import NYU_PROTOCOLS
 from leadline.reproduction.material import measure
 from leadline.reproduction.reproduce import EXHIBITS, NEED_NO_FRAMES
 from leadline.reproduction.step_time import STEP, open_training_step
+from leadline.run_folder import METRICS_FILE
 
 
 @pytest.fixture(scope="module")
@@ -39,11 +42,10 @@ def test_table_1_counts_the_networks_and_marks_the_papers_claims(monkeypatch):
     monkeypatch.setattr(networks, "WIDTH", 64)
     exhibit = networks.encoders_table()
     rows = cells(exhibit.files["table1.md"])
-    assert rows["yolov8n"][:4] == ["1,272,656", "849,777", "2,122,433", "2,142,192"]
-    assert rows["densenet169"][0] == "12,484,480"
-    assert rows["densenet169"][3] == "not known here"
-    claimed = [at for at, name in enumerate(rows["network"]) if name == "the paper's claim"]
-    assert rows["yolov8n"][claimed[0]] == f"{PARAMETERS['yolov8n']:,}"
+    assert rows[""] == ["yolov8n", "densenet169"]
+    assert rows["parameters of the encoder"] == ["1,272,656", "12,484,480"]
+    assert [rows[name][0] for name in ("of the decoder", "of both")] == ["849,777", "2,122,433"]
+    assert rows["the paper claims"] == [f"{PARAMETERS['yolov8n']:,}", "not known"]
     assert "The paper's 2,142,192" in exhibit.caption
 
 
@@ -109,13 +111,38 @@ def words(frames: Path, out: Path, exhibit: str = "all") -> list[str]:
 def test_all_is_on_one_page_that_needs_nothing_else(everything):
     page = (everything / "report.html").read_text(encoding="utf-8")
     titles = re.findall(r"<h2>((?:Table|Figure) \d)", page)
+    assert re.findall(r"<a href=#(.*?)>", page) == re.findall(r"<section id=(.*?)>", page) == list(EXHIBITS)
     assert titles == ["Table 1", "Table 2", "Table 3", "Figure 1", "Figure 2", "Figure 3", "Figure 4", "Figure 5"]
     assert page.count("Not on NYU Depth v2") == len(EXHIBITS) - len(NEED_NO_FRAMES)
     assert re.findall(r"<script|<link|@import|src=\"(?!data:)", page) == []
     assert {path.name for path in everything.iterdir()} == {
-        "report.html", "table1.md", "table2.md", "table3.md", "figure2.svg", "figure3-loss.svg", "figure4.svg",
-        "training", "overfit-yolov8n",
+        "report.html", "table1.md", "table2.md", "table3.md", "figure2.svg", "figure3.md", "figure3-loss.svg",
+        "figure4.svg", "training", "overfit-yolov8n",
     }  # fmt: skip
+
+
+def test_the_page_has_the_command_that_made_it(everything, frames):
+    page = (everything / "report.html").read_text(encoding="utf-8")
+    (command,) = re.findall(r"<pre>(leadline .*?)</pre>", page)
+    given = words(frames, everything)
+    assert sorted(command.split()[1:]) == sorted(given)
+    assert command.split()[1:3] == given[:2]
+
+
+@pytest.mark.skipif(browser.CHROMIUM is None, reason="no chromium to look at the page with")
+@pytest.mark.parametrize(("width", "scheme"), browser.LOOKS)
+def test_in_a_browser_all_is_there_and_can_be_read(everything, tmp_path, width, scheme):
+    browser.look_at((everything / "report.html").read_text(encoding="utf-8"), tmp_path, width=width, scheme=scheme)
+
+
+def test_figure_3_has_each_measured_figure_of_its_run_beside_the_papers_claim(everything):
+    rows = cells((everything / "figure3.md").read_text())
+    (run,) = read_runs([everything / "overfit-yolov8n"], model="last")
+    assert rows["from"] == ["random weights"]
+    assert rows["steps"] == ["1"]
+    assert float(rows["rms [m]"][0]) > 0
+    assert rows["minutes"] == [f"{run.rows[-1]['seconds'] / 60:.1f}"]
+    assert rows["minutes, the paper's claim"] == ["50"]
 
 
 @pytest.mark.usefixtures("everything")
@@ -134,7 +161,7 @@ def test_table_3_has_every_nyu_protocol_with_its_version_and_the_constant_below(
             "median-aligned", "lstsq-aligned-depth", "lstsq-aligned-log", "lstsq-aligned-disparity",
         )
     ]  # fmt: skip
-    assert set(names[1::2]) == {"constant prediction"}
+    assert set(names[1::2]) == {"constant"}
 
 
 def test_what_was_trained_is_not_trained_again(everything, frames, monkeypatch, capsys):
@@ -155,6 +182,48 @@ def test_a_training_that_is_there_is_taken(everything, frames, tmp_path, monkeyp
     assert main([*words(frames, tmp_path, "figure5"), "--run", str(everything / "training")]) == 0
     assert not (tmp_path / "training").exists()
     assert (tmp_path / "figure5.html").read_text().count("<figure>") == 4
+
+
+def test_a_training_without_an_epoch_is_nothing_to_show(everything, frames, tmp_path, capsys):
+    young = shutil.copytree(everything / "training", tmp_path / "young")
+    (young / METRICS_FILE).unlink()
+    assert main([*words(frames, tmp_path / "out", "figure4"), "--run", str(young)]) == 3
+    assert f"leadline train --resume {young}" in capsys.readouterr().err
+    (young / METRICS_FILE).write_text("half of")
+    assert main([*words(frames, tmp_path / "out", "table3"), "--run", str(young)]) == 3
+    assert "metrics.csv: the log is damaged" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "exit_code", "said"),
+    [
+        (["--data", "gone"], 3, "gone: no such file or folder"),
+        (["--run", "gone"], 2, "gone: holds no run"),
+        (["--size", "64"], 2, "HEIGHTxWIDTH"),
+        (["--weights", "gone.pt"], 4, "gone.pt: neither a file nor the name of known weights"),
+        (["--validation-file", "gone.txt"], 3, "gone.txt: the list of validation scenes cannot be read"),
+    ],
+)
+def test_what_is_not_there_is_told_before_anything_is_made(
+    flags, exit_code, said, frames, tmp_path, monkeypatch, capsys
+):
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("the frames are looked through first")
+
+    monkeypatch.setattr("leadline.training.training_data.check_before_training", never)
+    monkeypatch.chdir(tmp_path)
+    exhibit = "figure4" if flags[0] in ("--weights", "--validation-file") else "all"
+    assert main([*words(frames, tmp_path / "out", exhibit), *flags]) == exit_code
+    assert said in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert main(["reproduce", "table2", "--out", str(tmp_path / "file")]) == 6
+    assert "choose a folder you may write to" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 @pytest.mark.parametrize("pace", ["paper", "quick"])

@@ -10,10 +10,10 @@ from leadline.cli import main
 from leadline.errors import RecipeError, TrainingDiverged, TrainingInterrupted
 from leadline.options import TrainOptions
 from leadline.recipes import as_plain, write_recipe
+from leadline.run_folder import COLUMNS
 from leadline.studies.study import Study, Variant, base_recipe, read_study, study_names
 from leadline.studies.table import SHOWN, as_markdown, write_csv
 from leadline.studies.trial import DIVERGED_FILE, plan_trials
-from leadline.training.run_log import COLUMNS
 
 
 def differences(variant: Variant, study: Study) -> set[str]:
@@ -164,6 +164,14 @@ def test_what_is_not_trained_yet_is_said(tmp_path):
     assert f"| a | 0 | {' | ' * (len(SHOWN) - 1)} | 2 to be trained |" in as_markdown(trials, about="x", constant=None)
     write_csv(tmp_path / "r.csv", trials)
     assert len((tmp_path / "r.csv").read_text().splitlines()) == 1
+
+
+def test_a_damaged_log_of_a_trial_is_named(study, trained, tmp_path, capsys):
+    words = ["sweep", str(study), "--data.root", str(tmp_path), "--out", str(tmp_path / "out"), "--only", "log"]
+    assert main(words) == 0
+    (tmp_path / "out" / "log-seed0" / "metrics.csv").write_text("epoch,step\n7,")
+    assert main(words) == 3
+    assert "metrics.csv: the log is damaged" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

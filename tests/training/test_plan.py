@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from leadline.errors import UsageError
+from leadline.errors import ModelFileError, UsageError
 from leadline.options import ModelOptions, OptimOptions, Recipe, RunOptions, TrainOptions, read_duration
+from leadline.run_folder import STATE_FILE
 from leadline.training import plan
-from leadline.training.plan import check_names, make_plan, start_fabric, versions
+from leadline.training.plan import Plan, check_names, check_weights, make_plan, start_fabric, versions
 
 
 @pytest.mark.parametrize(
@@ -43,6 +44,17 @@ def test_an_unknown_encoder_names_the_nearest():
 def test_an_unknown_loss_term_names_the_nearest():
     with pytest.raises(UsageError, match=r"'gradients'; did you mean 'gradient'\?"):
         check_names(Recipe(optim=OptimOptions(loss={"gradients": 1.0})))
+
+
+def test_weights_that_are_not_there_are_told_before_any_frame_is_read_unless_a_state_has_them(tmp_path):
+    gone = Recipe(model=ModelOptions(weights="gone.pt"))
+    with pytest.raises(ModelFileError, match=r"gone\.pt: neither a file nor"):
+        check_weights(Plan(gone, tmp_path, resumes=False, budget_s=None))
+    start = Recipe(model=ModelOptions(start=tmp_path / "gone"))
+    with pytest.raises(ModelFileError, match=r"model\.start: .*gone: no such file"):
+        check_weights(Plan(start, tmp_path, resumes=False, budget_s=None))
+    (tmp_path / STATE_FILE).touch()
+    check_weights(Plan(gone, tmp_path, resumes=True, budget_s=None))
 
 
 @pytest.mark.parametrize(

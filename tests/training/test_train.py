@@ -24,9 +24,9 @@ from leadline.data.sources.scene_folders import SceneFolders
 from leadline.errors import InputError, ModelFileError, TrainingDiverged, TrainingInterrupted, UsageError
 from leadline.options import DataOptions, ModelOptions, MoreSource, OptimOptions, RunOptions, TrainOptions
 from leadline.recipes import read_recipe, write_recipe
-from leadline.run_folder import RECIPE_FILE, STATE_FILE, read_metrics
+from leadline.run_folder import COLUMNS, RECIPE_FILE, STATE_FILE, read_metrics
 from leadline.training import train as loop
-from leadline.training.run_log import CLOCK_COLUMNS, COLUMNS
+from leadline.training.run_log import CLOCK_COLUMNS
 from leadline.training.train import train
 
 
@@ -88,7 +88,7 @@ def assert_same_run(folder: Path, other: Path) -> None:
     assert without_clock(folder) == without_clock(other)
 
 
-def without_clock(folder: Path) -> list[dict[str, str]]:
+def without_clock(folder: Path) -> list[dict[str, float]]:
     return [{key: row[key] for key in COLUMNS if key not in CLOCK_COLUMNS} for row in read_metrics(folder)]
 
 
@@ -244,9 +244,7 @@ def test_two_processes_learn_what_one_does(frames, tmp_path):
     ours, theirs = read_metrics(tmp_path / "two"), read_metrics(one)
     assert len(ours) == len(theirs) == 2
     for name in ("train_loss", "val_loss", "val_rel", "val_rms", "val_flatness"):
-        np.testing.assert_allclose(
-            [float(row[name]) for row in ours], [float(row[name]) for row in theirs], rtol=1e-4, err_msg=name
-        )
+        np.testing.assert_allclose([row[name] for row in ours], [row[name] for row in theirs], rtol=1e-4, err_msg=name)
     assert said.count("learns from 8 frames") == 1
 
 
@@ -283,8 +281,8 @@ def test_two_pictures_are_learnt_by_heart(frames, tmp_path):
         )
     )
     row = read_metrics(folder)[-1]
-    assert float(row["val_rel"]) < 0.08
-    assert float(row["val_delta1"]) > 0.95
+    assert row["val_rel"] < 0.08
+    assert row["val_delta1"] > 0.95
     assert "flat predictions" not in said
 
 
@@ -401,7 +399,7 @@ def test_a_run_leaves_all_its_files(whole):
         "predictions", STATE_FILE, "last.safetensors", "best.safetensors",
     } == {path.name for path in whole.iterdir()}  # fmt: skip
     assert [path.name for path in sorted((whole / "predictions").iterdir())] == ["epoch-0001.png", "epoch-0002.png"]
-    assert [row["epoch"] for row in read_metrics(whole)] == ["1", "2"]
+    assert [row["epoch"] for row in read_metrics(whole)] == [1, 2]
     assert any((whole / "tensorboard").iterdir())
 
 

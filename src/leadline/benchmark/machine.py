@@ -44,6 +44,14 @@ def describe_machine() -> dict[str, Any]:
     }
 
 
+def machine_line() -> str:
+    """Processor, cores and system in a line, with a warning when other work is running."""
+    machine = describe_machine()
+    load = machine["load"]
+    busy = f"; other work was running (load {load}), so that times may be too long" if load and load > 0.3 else ""
+    return f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}{busy}"
+
+
 def _cpu_info() -> dict[str, str]:
     """The lines of /proc/cpuinfo; of those that each processor has, the first processor's."""
     lines = (_text("/proc/cpuinfo") or "").splitlines()

@@ -34,6 +34,16 @@ def resolve_weights(name_or_path: str) -> Path:
         DownloadError: it could not be fetched; says how to do without.
         OutputError: the cache folder is not writable, or full.
     """
+    found = find_weights(name_or_path)
+    return found if isinstance(found, Path) else fetch(found, instead="--model.weights PATH")
+
+
+def find_weights(name_or_path: str) -> Path | RemoteFile:
+    """The file of that path, or else the known one of that name; nothing is read or fetched.
+
+    Raises:
+        ModelFileError: neither a file nor a known name.
+    """
     path = Path(name_or_path).expanduser()
     if path.is_file():
         return path
@@ -42,4 +52,4 @@ def resolve_weights(name_or_path: str) -> Path:
         raise ModelFileError(
             f"{name_or_path}: neither a file nor the name of known weights; {did_you_mean(name_or_path, YOLOV8_FILES)}"
         )
-    return fetch(known, instead="--model.weights PATH")
+    return known

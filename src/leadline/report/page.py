@@ -93,10 +93,8 @@ def _warnings(group: Sequence[Measured]) -> str:
     notes = []
     for one in group:
         name = escape(one.run.name)
-        if not one.run.judges_are_unseen:
-            notes.append(f"{name} was taught in these rooms: its figures say how well it remembers.")
-        elif one.run.model is not None and one.run.model.name.startswith("best") and len(one.run.rows) > 1:
-            notes.append(f"{name}: the best of {len(one.run.rows)} states by these very frames, so a little flattered.")
+        if one.run.caveat:
+            notes.append(f"{name} {one.run.caveat}.")
         if one.evaluation.skipped:
             notes.append(f"{name}: {len(one.evaluation.skipped)} frames could not be measured.")
         model, constant = one.evaluation.over_rooms()

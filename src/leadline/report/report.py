@@ -8,7 +8,7 @@ from rich.console import Console
 
 from leadline.atomic import atomic_write
 from leadline.benchmark.contest import Contest
-from leadline.benchmark.machine import describe_machine
+from leadline.benchmark.machine import machine_line
 from leadline.benchmark.models import benchmark
 from leadline.evaluation.protocols import find_protocol
 from leadline.options import BenchmarkOptions, ReportOptions
@@ -30,7 +30,7 @@ def report_command(options: ReportOptions) -> None:
     console = Console(stderr=True)
     protocol = find_protocol(options.protocol)
     runs = read_runs(options.runs, model=options.model)
-    machine = _machine()  # before: it tells the load that others make
+    machine = machine_line()  # before: it tells the load that others make
     measured, missing = measure_runs(
         runs, protocol, data=options.data, device=options.device, backend=options.backend, console=console
     )
@@ -40,7 +40,7 @@ def report_command(options: ReportOptions) -> None:
         missing,
         protocol=protocol,
         contest=_contest(measured, options) if options.speed and measured else None,
-        machine=machine,
+        machine=f"{machine}; turns taken by all models",
         pictures=options.pictures,
         worst=options.worst,
     )
@@ -53,10 +53,3 @@ def _contest(measured: Sequence[Measured], options: ReportOptions) -> Contest:
     models = tuple(str(one.run.model) for one in measured)
     device = "cpu" if options.device == "auto" else options.device
     return benchmark(BenchmarkOptions(models, backend=(options.backend,), rounds=_ROUNDS, device=device))
-
-
-def _machine() -> str:
-    machine = describe_machine()
-    load = machine["load"]
-    busy = f"; other work was running (load {load}), so that times may be too long" if load and load > 0.3 else ""
-    return f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}; turns taken by all models{busy}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from leadline.data.splits import Split, read_split
-from leadline.errors import InputError, UsageError
+from leadline.errors import UsageError
 from leadline.options import Recipe
 from leadline.recipes import read_recipe
-from leadline.run_folder import METRICS_FILE, RECIPE_FILE, SOURCES_FILE, SPLIT_FILE, VERSIONS_FILE, read_metrics
+from leadline.run_folder import RECIPE_FILE, SPLIT_FILE, read_metrics, read_sources, read_versions
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class Run:
 
     def column(self, name: str) -> list[tuple[float, float]]:
         """(epoch, value) of a column of the log."""
-        return [(row["epoch"], row[name]) for row in self.rows if name in row]
+        return [(row["epoch"], row[name]) for row in self.rows]
 
     @property
     def root(self) -> Path:
@@ -50,9 +49,24 @@ class Run:
         return self.recipe.data.root or Path()
 
     @property
+    def weights(self) -> str:
+        """Where its encoder began: random or pre-trained."""
+        model = self.recipe.model
+        return "random" if model.weights == "none" and model.start is None else "pre-trained"
+
+    @property
     def judges_are_unseen(self) -> bool:
         """Whether rooms were left out; frames of a room that taught flatter, and the same frames prove nothing."""
         return self.split.rule.scenes is not None or self.split.rule.by in ("room", "official")
+
+    @property
+    def caveat(self) -> str:
+        """What its figures on the frames that judge owe to them, to be read after the run's name; empty for nothing."""
+        if not self.judges_are_unseen:
+            return "was taught in these rooms: its figures say how well it remembers"
+        if self.model is not None and self.model.name.startswith("best") and len(self.rows) > 1:
+            return f"is the best of {len(self.rows)} states by these very frames, so a little flattered"
+        return ""
 
     def commands(self) -> list[str]:
         """What made the run, and what measures it, as a shell takes it."""
@@ -87,27 +101,14 @@ def read_runs(folders: Sequence[Path], *, model: str) -> list[Run]:
 def _read_run(folder: Path, name: str, model: str) -> Run:
     if not (folder / RECIPE_FILE).is_file():
         raise UsageError(f"{folder}: holds no run (no {RECIPE_FILE}); give the folder that `leadline train` wrote")
-    try:
-        rows = [{key: float(value) for key, value in row.items()} for row in read_metrics(folder)]
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{folder / METRICS_FILE}: the log is damaged ({error})") from error
     path = folder / f"{model}.safetensors"
     return Run(
         name=name,
         folder=folder,
         recipe=read_recipe(str(folder / RECIPE_FILE)),
-        rows=rows,
+        rows=read_metrics(folder),
         split=read_split(folder / SPLIT_FILE),
-        sources=_read_json(folder / SOURCES_FILE, otherwise=[]),
-        versions=_read_json(folder / VERSIONS_FILE, otherwise={}),
+        sources=read_sources(folder),
+        versions=read_versions(folder),
         model=path if path.is_file() else None,
     )
-
-
-def _read_json(path: Path, *, otherwise: Any) -> Any:
-    if not path.is_file():
-        return otherwise
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"{path}: is damaged ({error})") from error

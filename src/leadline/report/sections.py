@@ -179,7 +179,7 @@ def _fingerprints(run: Run) -> str:
 
 
 def _last(run: Run, column: str, form: str) -> str:
-    return form.format(run.rows[-1][column]) if run.rows and column in run.rows[-1] else ""
+    return form.format(run.rows[-1][column]) if run.rows else ""
 
 
 def _plain(metrics: Metrics) -> list[str]:

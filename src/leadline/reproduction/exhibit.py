@@ -33,11 +33,21 @@ class Exhibit:
     html: str
     files: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def number(self) -> str:
+        """As the paper says it: Table 1."""
+        return self.title.split(":")[0]
+
+    @property
+    def anchor(self) -> str:
+        """Where it stands on the page: table1."""
+        return self.number.replace(" ", "").lower()
+
     def as_html(self, took_s: float) -> str:
         """The exhibit as a section of the page."""
         return (
-            f"<h2>{escape(self.title)}</h2><p>{escape(self.caption)}</p>{self.html}"
-            f"<p class=nothing>Made in {took_s:,.0f} s.</p>"
+            f"<section id={self.anchor}><h2>{escape(self.title)}</h2><p>{escape(self.caption)}</p>{self.html}"
+            f"<p class=nothing>Made in {took_s:,.0f} s.</p></section>"
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 from rich.console import Console
 
@@ -65,8 +66,15 @@ class Material:
         return self._measured[protocol]
 
 
+def judging_part(run: Run, source: Source) -> Literal["test", "val"]:
+    """What a run's model is measured on: the official test frames, or else those that its training left out."""
+    has_test = any(frame.subset == "test" for frame in source.frames)
+    learned_by_heart = run.split.rule.by == "same"
+    return "test" if has_test and not learned_by_heart else "val"
+
+
 def measure(run: Run, source: Source, limit: int | None, protocol: str) -> Measured:
-    """A run's model on the official test frames, or else on those that its training left out.
+    """A run's model on the frames that judge it, see judging_part.
 
     Args:
         run: whose model.
@@ -80,9 +88,7 @@ def measure(run: Run, source: Source, limit: int | None, protocol: str) -> Measu
     if run.model is None:
         raise InputError(f"{run.folder}: holds no model yet")
     predictor = load(run.model)
-    has_test = any(frame.subset == "test" for frame in source.frames)
-    learned_by_heart = run.split.rule.by == "same"
-    frames = chosen_frames(source, "test" if has_test and not learned_by_heart else "val", predictor.card)
+    frames = chosen_frames(source, judging_part(run, source), predictor.card)
     constant_m = predictor.card.training_median_m
     chosen = frames if limit is None else evenly(frames, limit)
     evaluation: Evaluation = measure_model(predictor, source, chosen, PROTOCOLS[protocol], constant_m=constant_m)

@@ -16,25 +16,29 @@ ENCODERS = ("yolov8n", "densenet169")
 HEIGHT, WIDTH = 240, 320
 """Of the paper's pictures."""
 
-_BOX_WIDTH, _BOX_HEIGHT, _GAP = 220, 44, 26
+_BOX_WIDTH, _BOX_HEIGHT, _GAP = 150, 56, 22
+_LEFT, _RIGHT = 5.0, 215.0
+"""Of the columns of boxes: the drawing is as wide as a telephone shows it, so that its text can be read there."""
 
 
 def encoders_table() -> Exhibit:
     """Table 1: parameters and bytes of the two encoders and their networks, beside the paper's claims."""
-    rows = []
-    for name in ENCODERS:
-        found = summarize(DepthNet(name), height=HEIGHT, width=WIDTH)
-        claimed = f"{PARAMETERS[name]:,}" if name in PARAMETERS else "not known here"
-        claimed_mb = f"{FILE_MB[name]} MB" if name in FILE_MB else "not known here"
-        figures = (found.encoder_parameters, found.decoder_parameters, found.parameters)
-        bytes_of = (4 * found.parameters, 2 * found.parameters, 12 * found.parameters)
-        sizes = [f"{count / 1e6:.1f} MB" for count in bytes_of]
-        counted = [f"{count:,}" for count in figures]
-        rows.append([name, *counted, claimed, f"{found.macs / 1e9:.2f}", *sizes, claimed_mb])
-    head = ["network", "encoder", "decoder", "all", "the paper's claim", "GMACs", "fp32", "fp16",
-            "fp32 with Adam's state", "the paper's claim"]  # fmt: skip
+    found = [summarize(DepthNet(name), height=HEIGHT, width=WIDTH) for name in ENCODERS]
+    counts = [one.parameters for one in found]
+    facts = {
+        "parameters of the encoder": [f"{one.encoder_parameters:,}" for one in found],
+        "of the decoder": [f"{one.decoder_parameters:,}" for one in found],
+        "of both": [f"{count:,}" for count in counts],
+        "the paper claims": [f"{PARAMETERS[name]:,}" if name in PARAMETERS else "not known" for name in ENCODERS],
+        "multiply-adds": [f"{one.macs / 1e9:.2f} G" for one in found],
+        "file in 32 bits": [_megabytes(4 * count) for count in counts],
+        "file in 16 bits": [_megabytes(2 * count) for count in counts],
+        "32 bits and Adam's state": [_megabytes(12 * count) for count in counts],
+        "the paper claims of a file": [f"{FILE_MB[name]} MB" if name in FILE_MB else "not known" for name in ENCODERS],
+    }
+    rows = [[name, *cells] for name, cells in facts.items()]
     caption = f"Counted on the live networks, for a picture of {HEIGHT}x{WIDTH}. {WHY_PARAMETERS_DIFFER}"
-    return table_exhibit("Table 1: the encoders", caption, head, rows, name="table1")
+    return table_exhibit("Table 1: the encoders", caption, ["", *ENCODERS], rows, name="table1")
 
 
 def architecture_table() -> Exhibit:
@@ -57,54 +61,57 @@ def architecture_figure() -> Exhibit:
 def _drawing(summary: Summary) -> str:
     *encoder, bottleneck = [stage for stage in summary.stages if not stage.name.startswith(("up", "head"))]
     decoder = [stage for stage in summary.stages if stage.name.startswith(("up", "head"))]
-    lines = [("picture", f"3 @ {HEIGHT}x{WIDTH}"), *((stage.name, _said(stage)) for stage in encoder)]
+    lines = [("picture", f"3 @ {HEIGHT}x{WIDTH}", ""), *map(_said, encoder)]
     rows = max(len(lines), len(decoder)) + 1
-    left, right = 10.0, 160.0 + _BOX_WIDTH
-    boxes, places = [], {}
-    for row, (name, said) in enumerate(lines):
-        boxes.append(_box(left, row, name, said, color=0))
-    for stage, row in zip(encoder, range(1, len(lines)), strict=True):
-        places[stage.shape[1:]] = row  # the last one of a size is the one that is handed on
-    boxes.append(_box((left + right) / 2.0, rows - 1, bottleneck.name, _said(bottleneck), color=4))
-    arrows = [_arrow(left + _BOX_WIDTH / 2, row, row + 1) for row in range(len(lines) - 1)]
-    low, middle = _top(rows - 1) + _BOX_HEIGHT / 2, (left + right) / 2
-    arrows.append(_wire(f"M{left + _BOX_WIDTH / 2:g} {_top(rows - 2) + _BOX_HEIGHT}V{low:g}H{middle:g}"))
-    taken = rows - 1
+    bottom, middle = rows - 1, (_LEFT + _RIGHT) / 2
+    parts = [_box(_LEFT, row, *said, color=0) for row, said in enumerate(lines)]
+    parts += [_arrow(_LEFT + _BOX_WIDTH / 2, row, row + 1) for row in range(len(lines) - 1)]
+    parts.append(_box(middle, bottom, *_said(bottleneck), color=4))
+    low = _top(bottom) + _BOX_HEIGHT / 2
+    parts.append(_wire(f"M{_LEFT + _BOX_WIDTH / 2:g} {_top(bottom - 1) + _BOX_HEIGHT}V{low:g}H{middle:g}"))
+    # The last stage of a size is the one that is handed on.
+    given = {stage.shape[1:]: row for row, stage in enumerate(encoder, start=1)}
+    taken = bottom
     for stage in decoder:
-        row = min(places.get(stage.shape[1:], taken - 1), taken - 1)
-        boxes.append(_box(right, row, stage.name, _said(stage), color=2))
+        row = min(given.get(stage.shape[1:], taken - 1), taken - 1)
+        parts.append(_box(_RIGHT, row, *_said(stage), color=2))
         if stage.name.startswith("up"):
-            arrows.append(_across(left + _BOX_WIDTH, right, row))
-        if taken < rows - 1:
-            arrows.append(_arrow(right + _BOX_WIDTH / 2, taken, row))
-        else:
-            arrows.append(
-                _wire(f"M{middle + _BOX_WIDTH:g} {low:g}H{right + _BOX_WIDTH / 2:g}V{_top(row) + _BOX_HEIGHT}")
-            )
+            parts.append(_across(_LEFT + _BOX_WIDTH, _RIGHT, row))
+        up = _RIGHT + _BOX_WIDTH / 2
+        from_bottom = _wire(f"M{middle + _BOX_WIDTH:g} {low:g}H{up:g}V{_top(row) + _BOX_HEIGHT}")
+        parts.append(from_bottom if taken == bottom else _arrow(up, taken, row))
         taken = row
-    size = right + _BOX_WIDTH + 10, rows * (_BOX_HEIGHT + _GAP)
+    size = _RIGHT + _BOX_WIDTH + _LEFT, rows * (_BOX_HEIGHT + _GAP)
     return (
         f'<svg class="plot" viewBox="0 0 {size[0]:g} {size[1]}" role="img" aria-label="the architecture">'
-        f"{''.join(arrows)}{''.join(boxes)}</svg>"
+        f"{''.join(parts)}</svg>"
     )
 
 
-def _said(stage: Stage) -> str:
+def _megabytes(count: int) -> str:
+    return f"{count / 1e6:.1f} MB"
+
+
+def _said(stage: Stage) -> tuple[str, str, str]:
     channels, *size = stage.shape
-    return f"{channels} @ {'x'.join(map(str, size))}, {stage.parameters:,} parameters"
+    return stage.name, f"{channels} @ {'x'.join(map(str, size))}", f"{stage.parameters:,} parameters"
 
 
 def _top(row: int) -> int:
     return row * (_BOX_HEIGHT + _GAP) + _GAP // 2
 
 
-def _box(x: float, row: int, name: str, said: str, *, color: int) -> str:
+def _box(x: float, row: int, name: str, *said: str, color: int) -> str:
     middle = x + _BOX_WIDTH / 2
+    lines = "".join(
+        f'<text x="{middle:g}" y="{_top(row) + 33 + 15 * at}" text-anchor="middle">{escape(line)}</text>'
+        for at, line in enumerate(said)
+        if line
+    )
     return (
         f'<g class="line c{color}"><rect class="box" x="{x:g}" y="{_top(row)}" width="{_BOX_WIDTH}" '
         f'height="{_BOX_HEIGHT}" rx="5"/></g>'
-        f'<text class="title" x="{middle:g}" y="{_top(row) + 18}" text-anchor="middle">{escape(name)}</text>'
-        f'<text x="{middle:g}" y="{_top(row) + 35}" text-anchor="middle">{escape(said)}</text>'
+        f'<text class="title" x="{middle:g}" y="{_top(row) + 17}" text-anchor="middle">{escape(name)}</text>{lines}'
     )
 
 

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable
+from dataclasses import fields
+from html import escape
 
 from rich.console import Console
 
+from leadline import __version__
 from leadline.atomic import atomic_write
+from leadline.benchmark.machine import machine_line
 from leadline.errors import UsageError
 from leadline.options import ReproduceOptions
 from leadline.report.page import html_page
 from leadline.reproduction import frames, networks
 from leadline.reproduction.claims import PAPER
-from leadline.reproduction.exhibit import Exhibit
+from leadline.reproduction.exhibit import Exhibit, data_note
 from leadline.reproduction.material import Material
+from leadline.reproduction.trainings import pace_note
 
 EXHIBITS: dict[str, Callable[[Material], Exhibit]] = {
     "table1": lambda _: networks.encoders_table(),
@@ -43,25 +49,51 @@ def reproduce_command(options: ReproduceOptions) -> None:
     """
     console = Console(stderr=True)
     names = list(EXHIBITS) if options.exhibit == "all" else [options.exhibit]
-    if options.data is None and any(name not in NEED_NO_FRAMES for name in names):
-        raise UsageError(
-            f"{options.exhibit} needs frames: --data DIR, NYU Depth v2 or any other kind that docs/data.md lists"
-        )
-    began = time.monotonic()
-    material, sections = Material(options, console), []
+    machine, began = machine_line(), time.monotonic()
+    material, sections, links = Material(options, console), [], []
+    if any(name not in NEED_NO_FRAMES for name in names):
+        _say_what_is_given(material)
     for name in names:
         start = time.monotonic()
         exhibit = EXHIBITS[name](material)
         took_s = time.monotonic() - start
         sections.append(exhibit.as_html(took_s))
+        links.append(f"<a href=#{exhibit.anchor}>{exhibit.number}</a>")
         for file, text in exhibit.files.items():
             with atomic_write(options.out / file) as part:
                 part.write_text(text, encoding="utf-8")
         console.print(f"{exhibit.title}, {took_s:.0f} s: {exhibit.caption}", highlight=False, soft_wrap=True)
     title = f"{PAPER}: reproduced"
+    head = (
+        f"<h1>{title}</h1><p>By leadline {__version__} in {(time.monotonic() - began) / 60:.1f} minutes, trainings "
+        f"that were found done not counted, on {escape(machine)}.</p><pre>{escape(_command(options))}</pre>"
+        f"<p class=note>Figures of the paper are named as its claims; all others were measured here.</p>"
+        f"<p>{', '.join(links)}</p>"
+    )
     page = options.out / ("report.html" if options.exhibit == "all" else f"{options.exhibit}.html")
-    total = f"<p>All was made in {(time.monotonic() - began) / 60:.1f} minutes.</p>"
-    claims = "<p class=note>Figures of the paper are named as its claims; all others were measured here.</p>"
     with atomic_write(page) as part:
-        part.write_text(html_page(title, f"<h1>{title}</h1>{total}{claims}{''.join(sections)}"), encoding="utf-8")
+        part.write_text(html_page(title, f"{head}{''.join(sections)}"), encoding="utf-8")
     print(page)
+
+
+def _say_what_is_given(material: Material) -> None:
+    """Open the frames and the training, so that what is wrong with them is told before hours of work."""
+    options = material.options
+    if options.data is None:
+        raise UsageError(
+            f"{options.exhibit} needs frames: --data DIR, NYU Depth v2 or any other kind that docs/data.md lists"
+        )
+    said = [data_note(material.source)]
+    if options.run is not None:
+        said.append(f"{options.run}: {pace_note(material.training)}.")
+    material.console.print(" ".join(said), highlight=False, soft_wrap=True)
+
+
+def _command(options: ReproduceOptions) -> str:
+    """The command that these options are, as a shell takes it."""
+    words = ["leadline", "reproduce", options.exhibit]
+    for field in fields(options):
+        value = getattr(options, field.name)
+        if field.name != "exhibit" and value != field.default:
+            words += [f"--{field.name.replace('_', '-')}", str(value)]
+    return shlex.join(words)

@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from leadline.data.sample import Source
+from leadline.errors import InputError
 from leadline.options import OptimOptions, Recipe, ReproduceOptions, read_size
 from leadline.recipes import read_recipe
 from leadline.report.run import Run, read_runs
@@ -46,7 +47,7 @@ def whole_training(options: ReproduceOptions, source: Source, console: Console) 
     them was never seen.
     """
     if options.run is not None:
-        return read_runs([options.run], model="best")[0]
+        return _with_an_epoch(read_runs([options.run], model="best")[0])
     has_test = any(frame.subset == "test" for frame in source.frames)
     recipe = read_recipe("paper-yolov8n")
     optim: OptimOptions = recipe.optim if options.pace == "paper" else read_recipe("quick-rgbd").optim
@@ -70,18 +71,24 @@ def _trained(recipe: Recipe, options: ReproduceOptions, folder: Path, console: C
     data = replace(recipe.data, root=options.data, source=options.source, height=height, width=width)
     recipe = replace(recipe, data=data)
     ensure_trained(recipe, folder, console=console)
-    return read_runs([folder], model="last" if recipe.data.split_by == "same" else "best")[0]
+    return _with_an_epoch(read_runs([folder], model="last" if recipe.data.split_by == "same" else "best")[0])
+
+
+def _with_an_epoch(run: Run) -> Run:
+    """The run, if there is something of it to be shown."""
+    if not run.rows:
+        raise InputError(
+            f"{run.folder}: its log has no epoch yet; go on with it by leadline train --resume {run.folder}"
+        )
+    return run
 
 
 def pace_note(run: Run) -> str:
     """How long and how fast a run learned, in words."""
     optim, data = run.recipe.optim, run.recipe.data
     rate = f"{optim.optimizer} at {optim.learning_rate:g}, {optim.schedule}"
+    steps, minutes = f"{run.rows[-1]['step']:,.0f}", f"{run.rows[-1]['seconds'] / 60:.1f}"
     return (
-        f"{run.recipe.model.encoder} from {_weights(run)}: {run.rows[-1]['step']:,.0f} steps of {optim.batch_size} "
-        f"pictures of {data.height}x{data.width}, {rate}, {run.rows[-1]['seconds'] / 60:.1f} minutes"
+        f"{run.recipe.model.encoder} from {run.weights} weights: {steps} steps of {optim.batch_size} pictures of "
+        f"{data.height}x{data.width}, {rate}, {minutes} minutes"
     )
-
-
-def _weights(run: Run) -> str:
-    return "random weights" if run.recipe.model.weights == "none" else "pre-trained weights"

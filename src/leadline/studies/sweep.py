@@ -10,6 +10,7 @@ from rich.console import Console
 from leadline.atomic import atomic_write
 from leadline.data.frames import load_store, split_rule
 from leadline.data.splits import make_split
+from leadline.errors import InputError
 from leadline.metrics import Metrics
 from leadline.options import Recipe, SweepOptions, read_duration
 from leadline.studies.study import read_study
@@ -40,6 +41,8 @@ def sweep_command(options: SweepOptions) -> None:
             if time.monotonic() - began > budget_s:
                 console.print(f"the time budget ended after {place - 1} of {len(trials)}; the same command goes on")
                 break
+            if not trial.is_done:
+                console.print(f"{place}/{len(trials)} {trial.name}: learns in {trial.folder}", highlight=False)
             run_trial(trial, Console(quiet=True))
             console.print(f"{place}/{len(trials)} {_said(trial)}", highlight=False, soft_wrap=True)
     finally:
@@ -53,20 +56,22 @@ def sweep_command(options: SweepOptions) -> None:
 
 
 def _constant(trials: Sequence[Trial]) -> Metrics | None:
-    """What the constant prediction scores on the frames that judged the first training."""
+    """What the constant prediction scores on the frames that judged the first training; None where they are gone."""
     first = next((trial for trial in trials if trial.last_row is not None), None)
     if first is None:
         return None
     recipe = first.recipe
-    store, frames = load_store(recipe.data, max_depth_m=recipe.model.max_depth_m, console=Console(quiet=True))
+    try:
+        store, frames = load_store(recipe.data, max_depth_m=recipe.model.max_depth_m, console=Console(quiet=True))
+        judges = make_split(frames, split_rule(recipe.data, seed=first.seed)).validation
+    except InputError:
+        return None
     positions = store.positions()
-    judges = make_split(frames, split_rule(recipe.data, seed=first.seed)).validation
     return constant_metrics(store, (positions[identity] for identity in judges), depth_m=first.median_m)
 
 
 def _said(trial: Trial) -> str:
     row = trial.last_row
-    name = f"{trial.variant.name}, seed {trial.seed}"
     if row is None:
-        return f"{name}: {(trial.divergence or '').split('. ')[0]}"
-    return f"{name}: rel {row['val_rel']:.3f}, rms {row['val_rms']:.3f} m, {row['seconds']:.0f} s"
+        return f"{trial.name}: {(trial.divergence or '').split('. ')[0]}"
+    return f"{trial.name}: rel {row['val_rel']:.3f}, rms {row['val_rms']:.3f} m, {row['seconds']:.0f} s"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from rich.console import Console
 from leadline.atomic import atomic_write
 from leadline.errors import TrainingDiverged
 from leadline.options import Recipe
-from leadline.run_folder import SOURCES_FILE, read_metrics
+from leadline.run_folder import read_metrics, read_sources
 from leadline.studies.study import Variant
 from leadline.training.ensure import check_same_recipe, ensure_trained, is_trained
 
@@ -38,6 +37,11 @@ class Trial:
         return self.recipe.run.seed
 
     @property
+    def name(self) -> str:
+        """The variant and the seed."""
+        return f"{self.variant.name}, seed {self.seed}"
+
+    @property
     def divergence(self) -> str | None:
         """Why it stopped, when its loss or its gradient was no number any more."""
         path = self.folder / DIVERGED_FILE
@@ -48,13 +52,12 @@ class Trial:
         """The row of its log after the last epoch; None before that."""
         if not is_trained(self.recipe, self.folder):
             return None
-        return {name: float(value) for name, value in read_metrics(self.folder)[-1].items()}
+        return read_metrics(self.folder)[-1]
 
     @property
     def median_m(self) -> float:
         """Median depth of the frames that teach."""
-        sources = json.loads((self.folder / SOURCES_FILE).read_text(encoding="utf-8"))
-        return float(sources[0]["median_m"])
+        return float(read_sources(self.folder)[0]["median_m"])
 
     @property
     def is_done(self) -> bool:

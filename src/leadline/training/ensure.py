@@ -12,9 +12,13 @@ from leadline.training import train as loop
 
 
 def is_trained(recipe: Recipe, folder: Path) -> bool:
-    """Whether the folder's log has the row of the last epoch."""
+    """Whether the folder's log has the row of the last epoch.
+
+    Raises:
+        InputError: the log is damaged.
+    """
     rows = read_metrics(folder)
-    return bool(rows) and float(rows[-1]["epoch"]) >= recipe.optim.epochs
+    return bool(rows) and rows[-1]["epoch"] >= recipe.optim.epochs
 
 
 def check_same_recipe(recipe: Recipe, folder: Path) -> None:

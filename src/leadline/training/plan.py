@@ -14,9 +14,10 @@ from lightning_fabric import Fabric
 
 from leadline.atomic import atomic_write, sweep
 from leadline.data.splits import Split, write_split
-from leadline.errors import UsageError, did_you_mean
+from leadline.errors import ModelFileError, UsageError, did_you_mean
 from leadline.losses import TERMS
 from leadline.networks.encoders.catalog import find_encoder
+from leadline.networks.pretrained import find_weights
 from leadline.options import MoreSource, Recipe, RunOptions, TrainOptions, read_duration
 from leadline.recipes import as_plain, read_recipe, write_recipe
 from leadline.run_folder import RECIPE_FILE, SPLIT_FILE, STATE_FILE, VERSIONS_FILE
@@ -60,6 +61,22 @@ def check_names(recipe: Recipe) -> None:
     for term in recipe.optim.loss:
         if term not in TERMS:
             raise UsageError(f"optim.loss: no term is called {term!r}; {did_you_mean(term, TERMS)}")
+
+
+def check_weights(plan: Plan) -> None:
+    """Refuse weights that are not there, before any frame is prepared; a run that goes on has its own.
+
+    Raises:
+        ModelFileError: neither a file nor a known name.
+    """
+    model = plan.recipe.model
+    if plan.resumes and (plan.folder / STATE_FILE).is_file():
+        return
+    if model.start is not None:
+        if not model.start.is_file():
+            raise ModelFileError(f"model.start: {model.start}: no such file")
+    elif model.weights not in ("none", "default"):
+        find_weights(model.weights)
 
 
 def start_fabric(run: RunOptions) -> Fabric:

@@ -10,13 +10,9 @@ import numpy as np
 from leadline.atomic import atomic_write
 from leadline.depth.colors import colorize, depth_range_m
 from leadline.depth.images import write_image
-from leadline.run_folder import METRICS_FILE, read_metrics
+from leadline.run_folder import COLUMNS, METRICS_FILE, read_metrics
 from leadline.training.validation import Picture
 
-COLUMNS = (
-    "epoch", "step", "samples", "learning_rate", "train_loss", "val_loss", "val_rel", "val_rms", "val_log10",
-    "val_delta1", "val_delta2", "val_delta3", "val_silog", "val_flatness", "images_per_s", "data_share", "seconds",
-)  # fmt: skip
 CLOCK_COLUMNS = ("images_per_s", "data_share", "seconds")
 """Columns that two equal runs need not share."""
 
@@ -32,7 +28,7 @@ class RunLog:
 
     def __init__(self, folder: Path, *, rows: int, step: int) -> None:
         self.folder = folder
-        self.rows: list[dict[str, str]] = read_metrics(folder)[:rows]
+        self.rows = read_metrics(folder)[:rows]
         # tensorboard is slow to import, and its protocol buffers are not needed for anything else.
         from torch.utils.tensorboard import SummaryWriter
 
@@ -45,11 +41,12 @@ class RunLog:
             row: by the names of COLUMNS.
             terms: mean of each weighted loss term, for TensorBoard.
         """
-        self.rows.append({name: f"{row[name]:.8g}" for name in COLUMNS})
+        self.rows.append({name: row[name] for name in COLUMNS})
         text = io.StringIO()
         writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(self.rows)
+        # What was read is written as it was: eight digits are the same again.
+        writer.writerows({name: f"{value:.8g}" for name, value in row.items()} for row in self.rows)
         with atomic_write(self.folder / METRICS_FILE) as part:
             part.write_text(text.getvalue(), encoding="utf-8")
         step = int(row["step"])
@@ -69,11 +66,11 @@ class RunLog:
         self._tensorboard.close()
 
 
-def draw_curves(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
+def draw_curves(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
     """Loss and validation metrics over epochs, as PNG (the paper's Figure 4)."""
     from matplotlib.figure import Figure
 
-    epochs = [float(row["epoch"]) for row in rows]
+    epochs = [row["epoch"] for row in rows]
     figure = Figure(figsize=(12, 3.5), layout="constrained")
     panels = {
         "loss": ("train_loss", "val_loss"),
@@ -84,7 +81,7 @@ def draw_curves(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
     for axes, (title, names) in zip(figure.subplots(1, len(panels)), panels.items(), strict=True):
         for name in names:
             marker = "o" if len(rows) == 1 else None
-            axes.plot(epochs, [float(row[name]) for row in rows], label=name.replace("_", " "), marker=marker)
+            axes.plot(epochs, [row[name] for row in rows], label=name.replace("_", " "), marker=marker)
         axes.set(title=title, xlabel="epoch")
         axes.grid(alpha=0.3)
         axes.legend()

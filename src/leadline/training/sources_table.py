@@ -69,6 +69,8 @@ def check_sources(path: Path, sources: Sequence[SourceSummary]) -> None:
         earlier = [str(source["fingerprint"]) for source in json.loads(path.read_text(encoding="utf-8"))]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: the sources of the run cannot be read ({error})") from error
+    if len(earlier) != len(sources):
+        raise InputError(f"{path}: the run was started with {len(earlier)} sources, not with {len(sources)}")
     for source, fingerprint in zip(sources, earlier, strict=True):
         if source.fingerprint != fingerprint:
             raise InputError(f"{source.name}: not the frames that the run in {path.parent} was started with")

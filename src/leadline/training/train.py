@@ -18,7 +18,7 @@ from leadline.errors import TrainingInterrupted
 from leadline.options import TrainOptions
 from leadline.training.clock import Clock
 from leadline.training.learner import Learner, build_learner, save_models, save_state
-from leadline.training.plan import Plan, check_names, make_plan, start_fabric
+from leadline.training.plan import Plan, check_names, check_weights, make_plan, start_fabric
 from leadline.training.reporting import Reporter
 from leadline.training.run_log import RunLog
 from leadline.training.step import learning_rate_at, set_training_mode, take_step
@@ -45,6 +45,7 @@ def train(options: TrainOptions, *, console: Console | None = None) -> Path:
     console = console or Console(stderr=True)
     plan = make_plan(options)
     check_names(plan.recipe)
+    check_weights(plan)
     with StopWatch(plan.budget_s) as watch:
         with watch.preparing():
             fabric = start_fabric(plan.recipe.run)

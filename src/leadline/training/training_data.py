@@ -71,6 +71,7 @@ def load_training_data(plan: Plan, fabric: Fabric, console: Console) -> Training
         InputError: frames that cannot be used, or other frames than those of the run that goes on.
     """
     recipe = plan.recipe
+    rule = split_rule(recipe.data, seed=recipe.run.seed)  # a list of scenes that is not there is told at once
     quiet = console if fabric.is_global_zero else Console(quiet=True)
     # The first process prepares; the others find the store ready.
     with fabric.rank_zero_first(local=True):
@@ -79,7 +80,7 @@ def load_training_data(plan: Plan, fabric: Fabric, console: Console) -> Training
             check_before_training(recipe.data, seed=recipe.run.seed, console=quiet)
         store, frames = load_store(recipe.data, max_depth_m=recipe.model.max_depth_m, console=quiet)
         more = [_further(recipe, further, quiet) for further in recipe.data.more]
-    split = make_split(frames, split_rule(recipe.data, seed=recipe.run.seed))
+    split = make_split(frames, rule)
     if plan.resumes and read_split(plan.folder / SPLIT_FILE).digest != split.digest:
         raise InputError(f"{recipe.data.root}: not the frames that the run in {plan.folder} was started with")
     positions = store.positions()
