@@ -78,6 +78,8 @@ class Memory:
     """Photograph to pan over."""
     count: int = 10_000
     """Frames."""
+    height: int = 240
+    """Of the frames, in pixels; they are a third wider."""
 
 
 def flicker(options: Flicker) -> Table:
@@ -155,17 +157,18 @@ def latency(options: Latency) -> Table:
 
 def memory(options: Memory) -> Table:
     """A row for each tenth of the frames."""
-    found = Table(title=f"{options.count} frames of 320x240")
+    height, width = options.height, options.height * 4 // 3
+    found = Table(title=f"{options.count} frames of {width}x{height}")
     for column in ("frames", "largest memory [MB]", "ms a frame"):
         found.add_column(column, justify="right")
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
-        write_pan(folder / "pan.mp4", options.picture, count=options.count, height=240, width=320)
+        write_pan(folder / "pan.mp4", options.picture, count=options.count, height=height, width=width)
         colors = ColorRange(None)
         made = output("video", folder, "out", colors=colors, voxel_m=0, fps=30, sound=None)
         video = stack.enter_context(made)
         began_s = time.monotonic()
-        for frame in stream(folder / "pan.mp4"):
+        for frame in stream(folder / "pan.mp4", model=load(threads=1)):
             video.write(frame)
             frame.depth.save(folder / "depth.png")
             done = frame.number + 1

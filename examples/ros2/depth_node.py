@@ -105,10 +105,10 @@ class DepthPublisher:
         points, self._range_m = self._points(camera, height=height, width=width), None
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", PointsDoNotHelp)  # then the depth is what the network says
-            depth = self._predictor.predict(image, focal_px=None if camera is None else camera.fx_px, points=points)
-        if self._steady is not None:
-            depth = replace(depth, metres=self._steady(image, depth.metres))
-        return depth if camera is None else replace(depth, camera=camera)
+            depth = self._predictor.predict(image, camera=camera, points=points)
+        if self._steady is None:
+            return depth
+        return replace(depth, metres=self._steady(image, depth.metres))
 
     def _points(self, camera: Camera | None, *, height: int, width: int) -> list[tuple[float, float, float]] | None:
         """The reading, at the pixel that the camera's axis goes through."""

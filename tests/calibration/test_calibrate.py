@@ -2,6 +2,7 @@
 
 import csv
 import math
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +85,23 @@ def test_a_model_that_is_right_is_left_alone(model, photographs, tmp_path):
     points = points_file(model, photographs, tmp_path / "points.csv", factors=[1.0] * 5)
     with pytest.raises(PointsRefused, match="no correction helps"):
         calibrate(CalibrateOptions(model, str(photographs), points, out=tmp_path / "calibrated.safetensors"))
+
+
+def test_distances_in_another_unit_are_refused(model, photographs, tmp_path):
+    points = points_file(model, photographs, tmp_path / "points.csv", factors=[1000.0] * 5)
+    with pytest.raises(PointsRefused, match="which cannot be meant, so nothing was written; are they in metres"):
+        calibrate(CalibrateOptions(model, str(photographs), points, out=tmp_path / "calibrated.safetensors"))
+
+
+def test_of_a_single_photograph_it_is_said_that_others_may_differ(model, photographs, tmp_path, capsys):
+    alone = tmp_path / "photographs"
+    alone.mkdir()
+    shutil.copy(photographs / "0.png", alone)
+    points = points_file(model, alone, tmp_path / "points.csv", factors=[1.4])
+    words = ["calibrate", str(model), "--images", str(alone), "--points", str(points)]
+    assert main([*words, "--out", str(tmp_path / "calibrated.safetensors")]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "learnt from 1 of the 3 photographs or more that would show whether it holds for others" in said
 
 
 def test_nothing_measured_is_told(model, photographs, tmp_path):

@@ -168,7 +168,7 @@ def test_a_floor_says_how_high_a_point_is():
 def test_points_need_a_camera_of_the_same_size():
     with pytest.raises(UsageError, match="points need the camera"):
         DepthMap(np.ones((90, 120), np.float32)).points()
-    with pytest.raises(UsageError, match="the camera is of 120x90 pixels, the depth of 60x45"):
+    with pytest.raises(UsageError, match="the camera is of 120x90 pixels, the picture of 60x45"):
         DepthMap(np.ones((45, 60), np.float32)).points(CAMERA)
     with pytest.raises(ValueError, match="the camera must be of 60x45 pixels like its depth, got 120x90"):
         DepthMap(np.ones((45, 60), np.float32), camera=CAMERA)

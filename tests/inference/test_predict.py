@@ -216,6 +216,35 @@ def test_a_camera_that_nothing_has_a_use_for_is_refused(tmp_path, given):
 
 
 @pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"live": True}, "--live is for streams"),
+        ({"range_m": "1,3"}, "--range-m is for streams"),
+        ({"fps": 5.0}, "--fps is for streams"),
+        ({"voxel_m": 0.1}, "--voxel thins points and meshes"),
+    ],
+)
+def test_a_flag_that_photographs_have_no_use_for_is_refused(tmp_path, given, says):
+    with pytest.raises(UsageError, match=says):
+        predict_command(options(tmp_path, photo(tmp_path / "a.jpg"), save="npy", **given))
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"intrinsics": "100,100,119.5,79.5"}, "far from the middle"),  # of a picture of twice the size
+        ({"intrinsics": "3,3,60,40"}, "would be 174.3 degrees wide"),
+        ({"focal_px": 5000.0}, "would be 1.4 degrees wide"),
+    ],
+)
+def test_a_camera_that_cannot_be_meant_skips_the_picture(tmp_path, capsys, given, says):
+    with pytest.raises(InputError):
+        predict_command(options(tmp_path, photo(tmp_path / "a.jpg"), save="ply", **given))
+    assert says in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize(
     "text", ["525", "525,525,320", "525,525,a,240", "0,525,320,240", "525,-1,320,240", "nan,1,1,1"]
 )
 def test_intrinsics_that_cannot_be_read_are_refused_before_anything_runs(tmp_path, text):
@@ -227,7 +256,7 @@ def test_intrinsics_of_another_size_skip_the_picture(tmp_path, capsys):
     small, large = photo(tmp_path / "small.jpg"), photo(tmp_path / "large.jpg", size=(640, 480))
     with pytest.raises(PartialFailure):
         predict_command(options(tmp_path, small, large, save="ply", intrinsics="525,525,319.5,239.5"))
-    assert "outside this picture of 120x80; are they those of another size?" in capsys.readouterr().err
+    assert "far from the middle of this picture of 120x80; are they those of another size?" in capsys.readouterr().err
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["large_ply.ply"]
 
 

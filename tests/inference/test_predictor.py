@@ -368,6 +368,17 @@ def test_the_camera_of_a_prediction_is_the_given_one_or_the_exifs_or_the_trainin
     assert (taught.metres == 2.0).all()
 
 
+def test_a_camera_is_taken_whole_and_must_be_of_the_pictures_size():
+    camera = Camera(120.0, 130.0, 50.0, 40.0, width=120, height=80)
+    found = walls(0.5).predict(photograph(80, 120), camera=camera)
+    assert found.camera == camera
+    assert (found.metres == 4.0).all()  # twice the focal length of the training camera
+    with pytest.raises(UsageError, match=r"the camera is of 120x80 pixels, the picture of 64x48; Camera\.scaled_to"):
+        walls(0.5).predict(photograph(48, 64), camera=camera)
+    with pytest.raises(UsageError, match="give focal_px or camera"):
+        walls(0.5).predict(photograph(80, 120), camera=camera, focal_px=120.0)
+
+
 @pytest.mark.parametrize("focal_px", [0.0, -1.0, float("nan")])
 def test_a_focal_length_that_is_not_positive_is_refused(focal_px):
     with pytest.raises(UsageError, match="focal_px must be positive"):

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from leadline.depth.camera import Camera
 from leadline.errors import InputError
 from leadline.scale.fit import MOST_POINTS
 from leadline.scale.readings import open_readings
 
-SIZE = {"height": 480, "width": 640, "focal_px": None}
+SIZE = {"height": 480, "width": 640, "camera": None}
 
 
 def written(path: Path, text: str) -> Path:
@@ -44,11 +45,19 @@ def test_a_single_photograph_needs_no_name(tmp_path):
 
 def test_a_row_of_a_range_sensor_becomes_pixels_and_depth_along_the_axis(tmp_path):
     file = written(tmp_path / "scan.csv", "angle_deg,range_m\n0,2\n30,2\n-30,2\n60,2\n10,0\n10,inf\n10,nan\n")
-    points = open_readings(file, pictures=1)(Path("a.jpg"), height=480, width=640, focal_px=500.0)
+    camera = Camera.centred(focal_px=500.0, width=640, height=480)
+    points = open_readings(file, pictures=1)(Path("a.jpg"), height=480, width=640, camera=camera)
     half = 500 * math.tan(math.radians(30))
     assert points.x_px == pytest.approx([319.5, 319.5 + half, 319.5 - half])  # 60 degrees are outside the picture
     assert points.y_px.tolist() == [239.5] * 3
     assert points.metres == pytest.approx([2, 2 * math.cos(math.radians(30)), 2 * math.cos(math.radians(30))])
+
+
+def test_a_range_sensor_looks_along_the_axis_of_the_camera(tmp_path):
+    file = written(tmp_path / "scan.csv", "angle_deg,range_m\n0,2\n")
+    camera = Camera(500.0, 500.0, 300.0, 200.0, width=640, height=480)
+    points = open_readings(file, pictures=1)(Path("a.jpg"), height=480, width=640, camera=camera)
+    assert (points.x_px.tolist(), points.y_px.tolist()) == ([300], [200])
 
 
 def test_angles_need_the_focal_length(tmp_path):
@@ -101,6 +110,8 @@ def test_depth_of_another_shape_is_refused(tmp_path):
         ("x,y,metres\n1,1,0\n", "line 2: a distance of 0 m; leave out what was not measured"),
         ("x,y,metres\n1,1,-2\n", "line 2: a distance of -2 m"),
         ("x,y,metres\n1,1,nan\n", "line 2: a distance of nan m"),
+        ("angle_deg,range_m\n0,2\n1,-2\n", "line 3: a range of -2 m; 0, NaN or infinity say that nothing returned"),
+        ("angle_deg,range_m\nnan,2\n", "line 2: an angle of nan degrees"),
     ],
 )
 def test_a_faulty_file_is_told_by_its_line(tmp_path, text, said):

@@ -14,15 +14,16 @@ from rich.table import Table
 
 from leadline.box import find_model
 from leadline.calibration.stored_card import write_with_card
+from leadline.depth.camera import Camera
 from leadline.depth.depth_map import DepthMap
-from leadline.depth.images import read_focal_px, read_image
+from leadline.depth.images import read_image
 from leadline.errors import InputError, PointsRefused, UsageError
 from leadline.inference.predict import find_images
 from leadline.inference.predictor import Predictor, UnusualShape
 from leadline.inference.runtimes.catalog import open_model
 from leadline.model_card import read_card
 from leadline.options import CalibrateOptions
-from leadline.scale.choose import Choice, choose_correction
+from leadline.scale.choose import PICTURES_TO_LEAVE_OUT, Choice, choose_correction
 from leadline.scale.points import Points
 from leadline.scale.readings import PointsOf, open_readings
 
@@ -37,6 +38,11 @@ def calibrate_command(options: CalibrateOptions) -> None:
         table.add_row(f"{name}{taken}", f"{math.expm1(error):.1%}")
     Console(width=100).print(table)
     print(f"{out}: the model's metres {choice.correction}")
+    if choice.correction.pictures < PICTURES_TO_LEAVE_OUT:
+        print(
+            f"That was learnt from {choice.correction.pictures} of the {PICTURES_TO_LEAVE_OUT} photographs or more that "
+            f"would show whether it holds for others; the error bar is for those that it was learnt from"
+        )
 
 
 def calibrate(options: CalibrateOptions) -> tuple[Path, Choice]:
@@ -95,13 +101,14 @@ def _in_picture(
     """Predicted and measured metres of the points of one photograph, and of the camera's height."""
     pixels = read_image(image)
     height, width = pixels.shape[:2]
-    focal_px = options.focal_px or read_focal_px(image)
-    points = None if points_of is None else points_of(image, height=height, width=width, focal_px=focal_px)
+    focal_px = options.focal_px or predictor.known_focal_px(image)
+    camera = None if focal_px is None else Camera.centred(focal_px=focal_px, width=width, height=height)
+    points = None if points_of is None else points_of(image, height=height, width=width, camera=camera)
     if points is None and options.camera_height_m is None:
         return []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UnusualShape)
-        depth = predictor.predict(pixels, focal_px=focal_px)
+        depth = predictor.predict(pixels, camera=camera)
     # The network's own metres, which are those of its training camera: there the card corrects them.
     factor = predictor.card.metres_per_said(focal_px, height=height, width=width)
     pairs = [] if points is None else [_at_points(depth, points)]
@@ -129,6 +136,10 @@ def _demand_help(choice: Choice) -> None:
         raise PointsRefused(
             f"{correction.ignored} of {correction.points} points contradict the others, so nothing was written; are "
             f"they in metres, and of these pixels?"
+        )
+    if not choice.is_meant:
+        raise PointsRefused(
+            f"the points ask for {correction}, which cannot be meant, so nothing was written; are they in metres?"
         )
     if choice.gain <= choice.gain_error:
         raise PointsRefused(

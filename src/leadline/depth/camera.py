@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from leadline.errors import UsageError
+
 
 @dataclass(frozen=True)
 class Camera:
@@ -47,6 +49,18 @@ class Camera:
     def focal_share(self) -> float:
         """Focal length as a share of the picture's width."""
         return self.fx_px / self.width
+
+    def demand_size(self, *, height: int, width: int) -> None:
+        """Refuse pictures of another size.
+
+        Raises:
+            UsageError: the camera is of another size; says how to get one that is not.
+        """
+        if (self.height, self.width) != (height, width):
+            raise UsageError(
+                f"the camera is of {self.width}x{self.height} pixels, the picture of {width}x{height}; "
+                f"Camera.scaled_to gives it for another size"
+            )
 
     def placed(self, *, width: int, height: int, left: int, top: int, inner_width: int, inner_height: int) -> Camera:
         """The camera of a `width` x `height` picture into which this one was resized and put at (left, top).

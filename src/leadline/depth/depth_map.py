@@ -231,11 +231,8 @@ class DepthMap:
         camera = camera or self.camera
         if camera is None:
             raise UsageError("points need the camera: DepthMap(metres, camera=Camera.centred(focal_px=..., ...))")
-        if (camera.height, camera.width) != self.metres.shape:
-            raise UsageError(
-                f"the camera is of {camera.width}x{camera.height} pixels, the depth of {self.metres.shape[1]}x"
-                f"{self.metres.shape[0]}; Camera.scaled_to gives it for another size"
-            )
+        height, width = self.metres.shape
+        camera.demand_size(height=height, width=width)
         return camera
 
 

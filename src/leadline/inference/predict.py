@@ -6,7 +6,6 @@ import glob
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeVar, cast
@@ -15,14 +14,15 @@ from rich.console import Console
 from rich.progress import Progress
 
 from leadline.depth.camera import Camera
-from leadline.depth.depth_map import IN_SPACE, SAVE_KINDS, SAVE_SUFFIXES, DepthMap, SaveKind
+from leadline.depth.depth_map import SAVE_KINDS, SAVE_SUFFIXES, SaveKind
 from leadline.depth.images import IMAGE_SUFFIXES, read_image
 from leadline.errors import InputError, PartialFailure, UsageError, did_you_mean
+from leadline.inference.given_camera import demand_use, given_camera, uses_camera
 from leadline.inference.predictor import PointsDoNotHelp, Predictor, UnusualShape, load
 from leadline.inference.streams.outputs import STREAM_KINDS
 from leadline.inference.streams.record import is_recording, predict_streams
 from leadline.model_card import USUAL_FOCAL
-from leadline.options import PredictOptions, read_intrinsics
+from leadline.options import PredictOptions
 from leadline.parallel import cores, in_order
 from leadline.scale.readings import PointsOf, open_readings
 
@@ -49,42 +49,27 @@ def predict_command(options: PredictOptions) -> None:
 
 def _predict_photographs(options: PredictOptions) -> None:
     kinds = save_kinds(options.save or "depth16,color", known=SAVE_KINDS)
-    given = None if options.intrinsics is None else read_intrinsics(options.intrinsics)
     inputs = find_images(options.inputs)
     # As many photographs in work as there are cores, and a core for each: quicker than all cores for one at a time.
     workers = min(options.workers or cores(), len(inputs))
     threads = options.threads or max(1, cores() // workers)
     predictor = load(options.model, device=options.device, backend=options.backend, threads=threads)
     points_of = None if options.points is None else open_readings(options.points, pictures=len(inputs))
-    needs_camera = bool({*kinds} & {*IN_SPACE}) or predictor.card.canonical_focal is not None
-    _check_use(options, kinds, predictor, uses_camera=needs_camera or points_of is not None)
-    work = partial(_predict_and_save, predictor, options=options, kinds=kinds, given=given, points_of=points_of)
+    demand_use(options, kinds, predictor, streams=False)
+    work = partial(_predict_and_save, predictor, options=options, kinds=kinds, points_of=points_of)
     console = Console(stderr=True)
     results = in_order(work, output_names(inputs).items(), workers=workers)
     done = _tell_each(console, results, count=len(inputs))
     doubtful = [result.doubt for result in done if result.doubt]
     if doubtful:
         _tell(console, f"{len(doubtful)} of {len(inputs)} inputs have an unusual shape: {doubtful[0]}")
-    if needs_camera and done:
-        cameras = Counter(result.camera for result in done)
+    if done and uses_camera(kinds, predictor):
+        cameras = Counter(result.camera_by for result in done)
         _tell_focal_lengths(console, cameras, predictor.card.canonical_focal or USUAL_FOCAL)
     if not done:
         raise InputError(f"none of {len(inputs)} inputs could be read")
     if len(done) < len(inputs):
         raise PartialFailure(f"{len(inputs) - len(done)} of {len(inputs)} inputs were skipped; the others are done")
-
-
-def _check_use(options: PredictOptions, kinds: Sequence[SaveKind], predictor: Predictor, *, uses_camera: bool) -> None:
-    """Refuse what this model cannot say, and what it would not regard."""
-    if "sigma16" in kinds and not predictor.card.says_sigma:
-        raise UsageError(
-            "--save sigma16: this model does not say how far it is to be trusted; `leadline doubt` teaches it"
-        )
-    if (options.intrinsics or options.focal_px) and not uses_camera:
-        raise UsageError(
-            f"--focal-px, --intrinsics: {predictor.card.encoder} was taught without regard to cameras, and cannot use "
-            f"them, and neither can what is written; --save {','.join(IN_SPACE)} would"
-        )
 
 
 def _tell_each(console: Console, results: Iterator[_Result | InputError], *, count: int) -> list[_Result]:
@@ -108,7 +93,7 @@ def _tell_each(console: Console, results: Iterator[_Result | InputError], *, cou
 class _Result(NamedTuple):
     written: list[Path]
     doubt: str | None
-    camera: str
+    camera_by: str
     scale: str | None
     scale_is_doubtful: bool
 
@@ -119,51 +104,37 @@ def _predict_and_save(
     *,
     options: PredictOptions,
     kinds: Sequence[SaveKind],
-    given: tuple[float, float, float, float] | None,
     points_of: PointsOf | None,
 ) -> _Result | InputError:
     path, name = item
     try:
-        given_px = given[0] if given else options.focal_px
-        focal_px = given_px or predictor.known_focal_px(path)
         pixels = read_image(path)
         height, width = pixels.shape[:2]
-        points = None if points_of is None else points_of(path, height=height, width=width, focal_px=focal_px)
-        depth_map = predictor.predict(pixels, focal_px=focal_px, points=points)
-        if given:
-            depth_map = _with_intrinsics(depth_map, given, name=str(path))
+        given = given_camera(options, height=height, width=width, name=str(path))
+        focal_px = predictor.known_focal_px(path)
+        by_exif = None if focal_px is None else Camera.centred(focal_px=focal_px, width=width, height=height)
+        camera = given or by_exif
+        points = None if points_of is None else points_of(path, height=height, width=width, camera=camera)
+        depth_map = predictor.predict(pixels, camera=camera, points=points)
     except InputError as error:
         return error
     targets = [options.out / f"{name}_{kind}{SAVE_SUFFIXES[kind]}" for kind in kinds]
     for kind, target in zip(kinds, targets, strict=True):
         depth_map.save(target, kind=kind, voxel_m=options.voxel_m)
-    height, width = depth_map.metres.shape
     doubt = predictor.shape_doubt(height=height, width=width)
-    camera = "given" if given_px else "by EXIF" if focal_px else "unknown"
+    camera_by = "given" if given else "by EXIF" if camera else "unknown"
     correction = depth_map.correction
     scale = None if points_of is None else f"{path}: {correction or 'as the model says; no points for it'}"
-    return _Result(targets, doubt and f"{path}: {doubt}", camera, scale, not correction or bool(correction.refused))
-
-
-def _with_intrinsics(depth_map: DepthMap, given: tuple[float, float, float, float], *, name: str) -> DepthMap:
-    height, width = depth_map.metres.shape
-    camera = Camera(*given, width=width, height=height)
-    if not (0 <= camera.cx_px < width and 0 <= camera.cy_px < height):
-        raise InputError(
-            f"{name}: --intrinsics have their centre at ({camera.cx_px:g}, {camera.cy_px:g}), outside this picture of "
-            f"{width}x{height}; are they those of another size?"
-        )
-    return replace(depth_map, camera=camera)
+    return _Result(targets, doubt and f"{path}: {doubt}", camera_by, scale, not correction or bool(correction.refused))
 
 
 def _tell_focal_lengths(console: Console, cameras: Counter[str], supposed_focal: float) -> None:
     counts = ", ".join(f"{count} {origin}" for origin, count in sorted(cameras.items()))
-    console.print(
-        f"focal lengths: {counts}; an unknown one is taken to be that of the training camera, {supposed_focal:g} of "
-        f"the width (--focal-px says another)",
-        highlight=False,
-        soft_wrap=True,
+    supposed = (
+        f"; an unknown one is taken to be that of the training camera, {supposed_focal:g} of the width (--focal-px "
+        f"says another)"
     )
+    _tell(console, f"focal lengths: {counts}{supposed if cameras['unknown'] else ''}", doubtful=False)
 
 
 def _tell(console: Console, text: str, *, doubtful: bool = True) -> None:

@@ -59,14 +59,29 @@ class Predictor:
 
     @overload
     def predict(
-        self, image: Picture, *, focal_px: float | None = None, points: PointsLike | None = None
+        self,
+        image: Picture,
+        *,
+        focal_px: float | None = None,
+        camera: Camera | None = None,
+        points: PointsLike | None = None,
     ) -> DepthMap: ...
     @overload
     def predict(
-        self, image: list[Any], *, focal_px: float | None = None, points: list[Any] | None = None
+        self,
+        image: list[Any],
+        *,
+        focal_px: float | None = None,
+        camera: Camera | None = None,
+        points: list[Any] | None = None,
     ) -> list[DepthMap]: ...  # of Pictures, and of PointsLike or None
     def predict(
-        self, image: Picture | list[Any], *, focal_px: float | None = None, points: PointsLike | list[Any] | None = None
+        self,
+        image: Picture | list[Any],
+        *,
+        focal_px: float | None = None,
+        camera: Camera | None = None,
+        points: PointsLike | list[Any] | None = None,
     ) -> DepthMap | list[DepthMap]:
         """Metric depth of a photograph, or of each of several, at its own resolution.
 
@@ -75,6 +90,7 @@ class Predictor:
             focal_px: focal length of the photographs in their pixels; it places points in space, and a model that was
                 taught with a known camera has its metres by it. None: what the EXIF of a file says, and else that of
                 the training camera.
+            camera: instead of it, where more than the focal length is known; of the photographs' size.
             points: pixels of the photograph with measured distances, (n, 3) columns, rows and metres along the camera's
                 axis, from one to hundreds, outliers among them; for a list a list, in its order, with None for those
                 without. They set the scale, and from eight on the factor of each place; where they do not help, the
@@ -86,12 +102,15 @@ class Predictor:
 
         Raises:
             InputError: no photograph that can be read, or points that are not in it or not > 0.
-            UsageError: a focal length that is not positive, or not as many lists of points as photographs.
+            UsageError: a focal length that is not positive, a camera of another size, or not as many lists of points
+                as photographs.
             ModelFileError: the model does not run, or not as its card says.
         """
         if focal_px is not None and not focal_px > 0:
             raise UsageError(f"focal_px must be positive, got {focal_px}")
-        predict_one = partial(self._predict_one, focal_px=focal_px)
+        if focal_px is not None and camera is not None:
+            raise UsageError("a camera has its focal length; give focal_px or camera")
+        predict_one = partial(self._predict_one, focal_px=focal_px, camera=camera)
         if not isinstance(image, list):
             return predict_one((image, points))
         of_each: list[Any] = [None] * len(image) if points is None else list(cast("list[Any]", points))
@@ -133,15 +152,20 @@ class Predictor:
         """The focal length that a file's EXIF says; None when there is none."""
         return read_focal_px(Path(image)) if isinstance(image, (str, Path)) else None
 
-    def _predict_one(self, image_and_points: tuple[Picture, PointsLike | None], *, focal_px: float | None) -> DepthMap:
+    def _predict_one(
+        self, image_and_points: tuple[Picture, PointsLike | None], *, focal_px: float | None, camera: Camera | None
+    ) -> DepthMap:
         image, points = image_and_points
         pixels = _pixels(image)
         height, width = pixels.shape[:2]
         doubt = self.shape_doubt(height=height, width=width)
         if doubt is not None:
             warnings.warn(doubt, UnusualShape, stacklevel=3)
-        focal_px = focal_px or self.known_focal_px(image) or self.card.focal_px(height=height, width=width)
-        factor = self.card.metres_per_said(focal_px, height=height, width=width)
+        if camera is None:
+            focal_px = focal_px or self.known_focal_px(image) or self.card.focal_px(height=height, width=width)
+            camera = Camera.centred(focal_px=focal_px, width=width, height=height)
+        camera.demand_size(height=height, width=width)
+        factor = self.card.metres_per_said(camera.fx_px, height=height, width=width)
         said_m, laplace = self._said(self.tensor(pixels))
         if self.card.correction is not None:
             said_m = self.card.correction.apply(said_m)
@@ -150,7 +174,6 @@ class Predictor:
         if points is not None:
             said_m, correction = self._scaled(said_m, points, height=height, width=width)
         restore = partial(self.card.framing.restore, height=height, width=width)
-        camera = Camera.centred(focal_px=focal_px, width=width, height=height)
         sigma_m = None if laplace is None else restore(said_m * laplace * np.float32(math.sqrt(2)))
         return DepthMap(restore(said_m), pixels, camera, correction, sigma_m)
 

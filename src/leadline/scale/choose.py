@@ -16,8 +16,12 @@ from leadline.scale.robust import SCALE_SIGMA, level_error, outliers, robust_lin
 AS_IT_IS = "as it is"
 LARGEST_ERROR = 0.5
 """Errors of points left out count up to this, in log depth: an outlier must not decide."""
+LARGEST_FACTOR = 8.0
+"""Whoever asks for more has centimetres, millimetres or the steps of a file for metres. Feet are not noticed."""
 POINTS_FOR_A_LINE = 6
 """Fewer points tell nothing about how the factor changes with depth."""
+PICTURES_TO_LEAVE_OUT = 3
+"""From so many on, whole pictures are left out: then the errors are those of pictures not seen."""
 _MOST_FOLDS = 10
 _POINTS_OF_A_PICTURE = 5
 """A picture of a calibration counts as this many points at most: its points share the error of its scale."""
@@ -41,6 +45,12 @@ class Choice:
     gain: float = 0.0
     gain_error: float = math.inf
     nearest: float = 0.0
+
+    @property
+    def is_meant(self) -> bool:
+        """Whether the factor at the points can be that of metres: no network is so wrong, but units often are."""
+        middle_m = np.array([math.sqrt(self.correction.near_m * self.correction.far_m)])
+        return 1 / LARGEST_FACTOR < float(self.correction.factor(middle_m)[0]) < LARGEST_FACTOR
 
     def in_words(self) -> str:
         """How far off points that were left out are, with each form."""
@@ -166,7 +176,7 @@ def _shares(picture: NDArray[np.integer]) -> NDArray[np.float64]:
 def _folds(picture: NDArray[np.integer]) -> NDArray[np.bool_]:
     """(folds, n) which points are left out together: whole pictures where there are three, else points."""
     _, of_picture = np.unique(picture, return_inverse=True)
-    units = of_picture if of_picture.max() >= 2 else np.arange(len(picture))
+    units = of_picture if of_picture.max() + 1 >= PICTURES_TO_LEAVE_OUT else np.arange(len(picture))
     count = min(int(units.max()) + 1, _MOST_FOLDS)
     shuffled = np.random.default_rng(0).permutation(units.max() + 1)
     return shuffled[units] % count == np.arange(count)[:, None] if count > 1 else np.zeros((0, len(picture)), bool)
@@ -189,7 +199,7 @@ def _mean_gain(
 ) -> tuple[float, float]:
     """The mean over points and its standard error; over pictures where there are three."""
     names = np.unique(picture)
-    if len(names) >= 3:
+    if len(names) >= PICTURES_TO_LEAVE_OUT:
         gains = np.array([gains[picture == name].mean() for name in names])
         counts = np.ones(len(names))
     return float(np.average(gains, weights=counts)), float(gains.std(ddof=1) / math.sqrt(len(gains)))
@@ -206,7 +216,7 @@ def _error(
     """One standard deviation of the scale; of three pictures or more at least what their disagreement says."""
     error = level_error(residuals, counts, level=level, level_sigma=scale_sigma)
     names = np.unique(picture)
-    if len(names) >= 3:
+    if len(names) >= PICTURES_TO_LEAVE_OUT:
         middles = np.array([np.median(residuals[picture == name]) for name in names])
         error = max(error, float(middles.std(ddof=1)) / math.sqrt(len(names)))
     return error

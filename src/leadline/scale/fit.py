@@ -69,6 +69,8 @@ def _demand_agreement(choice: Choice) -> None:
         raise PointsRefused(
             f"{what} for a scale that cannot be meant; are the distances in metres, and of these pixels?"
         )
+    if not choice.is_meant:
+        raise PointsRefused(f"the points ask for {choice.correction}, which cannot be meant; are they in metres?")
     if 3 * agree < points:
         raise PointsRefused(f"the {points} points contradict one another: only {agree} agree with the likeliest scale")
     if choice.gain < -choice.gain_error:

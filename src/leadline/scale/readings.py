@@ -11,6 +11,7 @@ from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
+from leadline.depth.camera import Camera
 from leadline.depth.files import DEPTH_SUFFIXES, read_depth
 from leadline.errors import InputError
 from leadline.scale.fit import MOST_POINTS
@@ -26,17 +27,17 @@ Row: TypeAlias = dict[str, float]
 class PointsOf(Protocol):
     """What was measured in each photograph."""
 
-    def __call__(self, image: Path, *, height: int, width: int, focal_px: float | None) -> Points | None:
+    def __call__(self, image: Path, *, height: int, width: int, camera: Camera | None) -> Points | None:
         """The points of one, in its pixels; None when nothing was measured.
 
         Args:
             image: the photograph's path.
             height: of the photograph, in pixels.
             width: of the photograph, in pixels.
-            focal_px: its focal length, for a sensor that says angles.
+            camera: that took it, for a sensor that says angles; None: unknown.
 
         Raises:
-            InputError: a point that is not in it, or that cannot be placed without the focal length.
+            InputError: a point that is not in it, or that cannot be placed without the camera.
         """
         ...
 
@@ -53,8 +54,8 @@ def open_readings(path: Path, *, pictures: int | None) -> PointsOf:
             the centre of the top left pixel of the photograph as a viewer shows it) and `metres` along the camera's
             axis;
             a CSV file of a range sensor beside the camera: `image` or `frame`, `angle_deg` (0 ahead, to the right
-            positive) and `range_m` along the ray, and perhaps `y`, the row of the picture that it scans (the middle
-            one); readings of 0, NaN and infinity are no return;
+            positive) and `range_m` along the ray, and perhaps `y`, the row of the picture that it scans (that of the
+            camera's axis); readings of 0, NaN and infinity are no return;
             a depth image, or a folder of them named like the photographs: 16-bit PNG in millimetres, .npy or TIFF,
             0 where nothing was measured, of the photograph's size or another of the same shape.
 
@@ -90,16 +91,16 @@ def _depth_folder(folder: Path) -> PointsOf:
         raise InputError(f"{folder}: no depth images there ({', '.join(DEPTH_SUFFIXES)})")
     by_name = {file.relative_to(folder).with_suffix("").as_posix(): file for file in sorted(files)}
 
-    def points(image: Path, *, height: int, width: int, focal_px: float | None) -> Points | None:
-        del focal_px
+    def points(image: Path, *, height: int, width: int, camera: Camera | None) -> Points | None:
+        del camera
         name = _name_in(by_name, image.with_suffix(""))
         return None if name is None else _from_depth(by_name[name], height=height, width=width)
 
     return points
 
 
-def _from_one_depth(path: Path, image: Path, *, height: int, width: int, focal_px: float | None) -> Points | None:
-    del image, focal_px
+def _from_one_depth(path: Path, image: Path, *, height: int, width: int, camera: Camera | None) -> Points | None:
+    del image, camera
     return _from_depth(path, height=height, width=width)
 
 
@@ -126,12 +127,12 @@ def _table(path: Path, *, pictures: int | None) -> PointsOf:
     if "" in by_name and pictures is not None and pictures > 1:
         raise InputError(f"{path}: {pictures} photographs, but not every row says in its column `image` of which it is")
 
-    def points(image: Path, *, height: int, width: int, focal_px: float | None) -> Points | None:
+    def points(image: Path, *, height: int, width: int, camera: Camera | None) -> Points | None:
         name = _name_in(by_name, image)
         if name is None:
             return None
         try:
-            found = _points(by_name[name], height=height, width=width, focal_px=focal_px)
+            found = _points(by_name[name], width=width, camera=camera)
             if found is not None:
                 found.demand_within(height=height, width=width)
         except InputError as error:
@@ -184,21 +185,25 @@ def _numbers(row: dict[str, str], columns: Iterable[str], *, where: str) -> Row:
         raise InputError(f"{where}: these must be numbers: {said}") from error
     if "metres" in numbers and not 0 < numbers["metres"] < math.inf:
         raise InputError(f"{where}: a distance of {numbers['metres']:g} m; leave out what was not measured")
+    if numbers.get("range_m", 0) < 0:
+        raise InputError(f"{where}: a range of {numbers['range_m']:g} m; 0, NaN or infinity say that nothing returned")
+    if not math.isfinite(numbers.get("angle_deg", 0)):
+        raise InputError(f"{where}: an angle of {numbers['angle_deg']:g} degrees")
     return numbers
 
 
-def _points(rows: list[Row], *, height: int, width: int, focal_px: float | None) -> Points | None:
+def _points(rows: list[Row], *, width: int, camera: Camera | None) -> Points | None:
     if "metres" in rows[0]:
         return Points.from_rows([[row[column] for column in PIXELS] for row in rows])
-    if focal_px is None:
+    if camera is None:
         raise InputError("angles of a range sensor become pixels by the focal length; give it with --focal-px")
     returned = [row for row in rows if 0 < row["range_m"] < math.inf]
     seen = []
     for row in returned:
         angle = math.radians(row["angle_deg"])
-        x = (width - 1) / 2 + focal_px * math.tan(angle)
+        x = camera.cx_px + camera.fx_px * math.tan(angle)
         if abs(angle) < math.pi / 2 and -0.5 <= x <= width - 0.5:  # it sees farther round than the camera
-            seen.append([x, row.get("y", (height - 1) / 2), row["range_m"] * math.cos(angle)])
+            seen.append([x, row.get("y", camera.cy_px), row["range_m"] * math.cos(angle)])
     return Points.from_rows(seen) if seen else None
 
 

@@ -31,23 +31,28 @@ def _write_video(
     width: int = 64,
     times_s: list[float] | None = None,
     sound_s: float = 0.0,
+    sound: str = "aac",
+    begins_s: float = 0.0,
 ) -> Path:
+    """The pictures begin at `begins_s`; the sound at 0, silent until then."""
     with av.open(str(path), "w") as container:
         video = container.add_stream("libx264", rate=Fraction(10))
         video.height, video.width, video.pix_fmt = height, width, "yuv420p"
         video.codec_context.time_base = Fraction(1, 1000)
         video.options = {"g": "5"}
-        sound = container.add_stream("aac", rate=8000, layout="mono") if sound_s else None
+        track = container.add_stream(sound, rate=8000, layout="mono") if sound_s else None
         for number in range(count):
             frame = av.VideoFrame.from_ndarray(_picture(number, height=height, width=width), format="rgb24")
-            frame.pts, frame.time_base = round(1000 * (times_s[number] if times_s else number / 10)), Fraction(1, 1000)
+            time_s = begins_s + (times_s[number] if times_s else number / 10)
+            frame.pts, frame.time_base = round(1000 * time_s), Fraction(1, 1000)
             container.mux(video.encode(frame))
-        if sound is not None:
+        if track is not None:
             wave = np.sin(np.arange(round(8000 * sound_s)) / 4).astype(np.float32)[None]
+            wave[:, : round(8000 * begins_s)] = 0
             samples = av.AudioFrame.from_ndarray(wave, format="fltp", layout="mono")
             samples.sample_rate = 8000
-            container.mux(sound.encode(samples))
-            container.mux(sound.encode(None))
+            container.mux(track.encode(samples))
+            container.mux(track.encode(None))
         container.mux(video.encode(None))
     return path
 

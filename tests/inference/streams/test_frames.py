@@ -74,6 +74,20 @@ def test_a_video_that_was_cut_gives_what_it_has_and_says_so(write_video, tmp_pat
     assert "ends early" in source.faults[-1]
 
 
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_sound_may_last_longer_than_the_pictures(write_video, tmp_path, suffix):
+    _, source = taken(write_video(tmp_path / f"a.{suffix}", sound_s=5.0))
+    assert source.faults == []
+
+
+def test_a_video_that_was_cut_in_the_middle_of_its_sound_says_so(write_video, tmp_path):
+    path = write_video(tmp_path / "a.mkv", sound_s=5.0)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 3])
+    frames, source = taken(path)
+    assert len(frames) < 18
+    assert "ends early" in source.faults[-1]
+
+
 def test_a_damaged_video_is_taken_as_far_as_it_goes_and_said(write_video, tmp_path):
     path = write_video(tmp_path / "a.mkv")
     content, generator = bytearray(path.read_bytes()), random.Random(1)

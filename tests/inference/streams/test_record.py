@@ -7,8 +7,10 @@ import av
 import numpy as np
 import pytest
 from PIL import Image
+from plyfile import PlyData
 
 import leadline
+from leadline.depth.camera import Camera
 from leadline.depth.files import read_depth
 from leadline.errors import InputError, PartialFailure, RecipeError, UsageError
 from leadline.inference.predict import predict_command
@@ -48,6 +50,31 @@ def test_a_video_becomes_a_video_beside_its_depth_with_the_same_times_and_sound(
     assert "5 frames in 1.4 s of it, 0 dropped; from frame to depth" in capsys.readouterr().err
 
 
+def heard(path: Path) -> np.ndarray:
+    """Loudness of each tenth of a second."""
+    with av.open(str(path)) as container:
+        parts = [frame.to_ndarray().ravel() for frame in container.decode(audio=0)]
+        rate = container.streams.audio[0].rate
+    wave = np.concatenate(parts)
+    return np.array([float(np.sqrt(np.mean(part**2))) for part in np.array_split(wave, len(wave) * 10 // rate)])
+
+
+def test_sound_that_mp4_cannot_hold_becomes_aac(write_video, tmp_path):
+    run(tmp_path, write_video(tmp_path / "walk.mov", sound_s=2.0, sound="pcm_s16le"))
+    loudness = heard(tmp_path / "out" / "walk_video.mp4")
+    assert len(loudness) == pytest.approx(20, abs=2)
+    assert loudness[1:-3] == pytest.approx(0.7, abs=0.1)
+
+
+@pytest.mark.parametrize(("suffix", "sound"), [("mp4", "aac"), ("mov", "pcm_s16le")])
+def test_sound_stays_with_its_pictures_where_they_begin_later(write_video, tmp_path, suffix, sound):
+    path = write_video(tmp_path / f"walk.{suffix}", count=10, begins_s=1.0, sound_s=2.0, sound=sound)
+    run(tmp_path, path)
+    loudness = heard(tmp_path / "out" / "walk_video.mp4")
+    assert loudness[2:8] == pytest.approx(0.7, abs=0.1)  # it is silent until the pictures begin
+    assert len(loudness) == pytest.approx(10, abs=2)
+
+
 def test_the_colours_mean_the_same_metres_in_every_frame(write_video, tmp_path):
     path = write_video(tmp_path / "walk.mp4")
     run(tmp_path, path, save="color", range_m="1,3", steady=False)
@@ -73,6 +100,44 @@ def test_a_sequence_of_16_bits_is_numbered_and_listed_with_its_times(write_video
         ("0", 0), ("1", pytest.approx(0.1, abs=1e-3)), ("2", pytest.approx(0.2, abs=1e-3))
     ]  # fmt: skip
     assert all(float(row["latency_ms"]) > 0 for row in rows)
+
+
+def test_the_camera_that_is_given_places_the_points_of_a_stream(write_video, tmp_path, model):
+    path = write_video(tmp_path / "walk.mp4", count=1)
+    run(tmp_path, path, save="ply", intrinsics="100,50,20,30")
+    camera = Camera(100.0, 50.0, 20.0, 30.0, width=64, height=48)
+    (frame,) = leadline.stream(path, model=model, camera=camera)
+    expected = frame.depth.surface().points_m
+    vertices = PlyData.read(tmp_path / "out" / "walk_ply" / "000000.ply")["vertex"]
+    np.testing.assert_allclose(np.stack([vertices[axis] for axis in "xyz"], axis=1), expected, rtol=1e-6)
+    assert (expected[:, 0] < 0).mean() < 0.4  # the axis is left of the middle
+
+
+def test_a_camera_of_frames_of_another_size_leaves_nothing(write_video, tmp_path):
+    with pytest.raises(InputError, match=r"frame 0: --intrinsics have their centre at \(320, 240\)"):
+        run(tmp_path, write_video(tmp_path / "a.mp4", count=1), save="ply", intrinsics="500,500,320,240")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"save": "video,sigma16"}, "does not say how far it is to be trusted"),
+        ({"fps": 5.0}, "--fps is for folders of frames"),
+        ({"focal_px": 70.0}, "--save ply,glb would"),
+        ({"voxel_m": 0.1}, "--voxel thins points and meshes"),
+    ],
+)
+def test_what_nothing_has_a_use_for_is_refused_before_anything_is_written(write_video, tmp_path, given, says):
+    with pytest.raises(UsageError, match=says):
+        run(tmp_path, write_video(tmp_path / "a.mp4", count=1), **given)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_stream_that_is_named_twice_is_taken_once(write_video, tmp_path):
+    path = write_video(tmp_path / "a.mp4", count=1)
+    run(tmp_path, path, path)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a_frames.csv", "a_video.mp4"]
 
 
 def test_points_of_each_frame_are_written(write_video, tmp_path):

@@ -226,11 +226,22 @@ def _upright(picture: Any) -> NDArray[np.uint8]:
 
 def _missing_at_the_end(container: Any, stream: Any, *, decoded: int, last_s: float) -> str:
     """What the header promised and did not come, in words; empty when all came."""
+    missing_s = _announced_end_s(container, stream) - last_s
     if stream.frames:
-        # Some encoders count a frame or two that players do not show.
-        return f"{stream.frames - decoded} frames" if stream.frames > decoded + 2 else ""
-    missing_s = ((container.duration or 0) + (container.start_time or 0)) / 1e6 - last_s
+        # Some encoders count a frame or two that players do not show; AVI counts those that its recorder dropped.
+        is_early = stream.frames > decoded + 2 and missing_s > 2 / float(stream.average_rate or USUAL_FPS)
+        return f"{stream.frames - decoded} frames" if is_early else ""
     return f"{missing_s:.1f} s" if missing_s > _TOLERATED_S else ""
+
+
+def _announced_end_s(container: Any, stream: Any) -> float:
+    """When the pictures end by the header: the sound may last longer."""
+    if stream.duration is not None:
+        return float(((stream.start_time or 0) + stream.duration) * stream.time_base)
+    tagged = re.fullmatch(r"(\d+):(\d+):(\d+\.?\d*)", stream.metadata.get("DURATION", ""))  # of Matroska
+    if tagged is not None:
+        return 3600 * int(tagged[1]) + 60 * int(tagged[2]) + float(tagged[3])
+    return float((container.duration or 0) + (container.start_time or 0)) / 1e6
 
 
 def _timed(decoded: Iterator[tuple[NDArray[np.uint8], float | None]], *, fps: float) -> Iterator[Frame]:

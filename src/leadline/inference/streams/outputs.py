@@ -126,7 +126,7 @@ class _Video:
         if codec == "libx264":
             self._stream.options = {"preset": "veryfast", "crf": "20"}
         self._framing: Framing | None = None
-        self._sound = None if audio is None else _CopiedSound(container, *audio)
+        self._sound = None if audio is None else _Sound(container, *audio)
 
     def write(self, frame: StreamedDepth) -> None:
         near_m, far_m = self._colors.of(frame)
@@ -137,42 +137,70 @@ class _Video:
         encoded = self._av.VideoFrame.from_ndarray(self._framing.image(picture), format="rgb24")
         encoded.time_base, encoded.pts = _TIME_BASE, round(frame.time_s / _TIME_BASE)
         if self._sound is not None:
-            self._sound.copy_until(frame.time_s)
+            self._sound.write_until(frame.time_s)
         self._container.mux(self._stream.encode(encoded))
 
     def finish(self) -> None:
         self._container.mux(self._stream.encode(None))
         if self._sound is not None:
-            self._sound.copy_until(None)
+            self._sound.write_until(None)
 
 
-class _CopiedSound:
-    """The packets of a file's sound, as they are, up to where the pictures have come."""
+class _Sound:
+    """A file's sound, up to where the pictures have come: as it is where MP4 can hold it, else as AAC.
 
-    def __init__(self, container: Any, source: Any, stream: Any) -> None:
-        self._container, self._stream = container, container.add_stream_from_template(stream)
-        self._begins_s = (source.start_time or 0) / 1e6
-        self._packets = (packet for packet in source.demux(stream) if packet.dts is not None)
+    Its times are counted from the first picture, as those of the new video are.
+    """
+
+    def __init__(self, container: Any, source: Any, track: Any) -> None:
+        self._container = container
+        picture = source.streams.video[0]
+        begins_s = float((picture.start_time or 0) * picture.time_base)
+        is_copied = track.codec_context.name in _SOUND_OF_MP4
+        self._packets = (_copied if is_copied else _encoded)(container, source, track, begins_s=begins_s)
         self._next = next(self._packets, None)
 
-    def copy_until(self, time_s: float | None) -> None:
-        while self._next is not None and (time_s is None or self._seconds(self._next) <= time_s):
-            self._next.stream = self._stream
+    def write_until(self, time_s: float | None) -> None:
+        while self._next is not None and (time_s is None or _seconds(self._next) <= time_s):
             self._container.mux(self._next)
             self._next = next(self._packets, None)
 
-    def _seconds(self, packet: Any) -> float:
-        return float(packet.dts * packet.time_base) - self._begins_s
+
+def _copied(container: Any, source: Any, track: Any, *, begins_s: float) -> Iterator[Any]:
+    """The packets as they are, without those of before the first picture."""
+    stream = container.add_stream_from_template(track)
+    for packet in source.demux(track):
+        if packet.dts is not None:
+            earlier = round(begins_s / packet.time_base)
+            packet.pts, packet.dts = packet.pts - earlier, packet.dts - earlier
+            packet.stream = stream
+            if not begins_s or _seconds(packet) >= 0:  # what is before 0 of itself primes the decoder
+                yield packet
+
+
+def _encoded(container: Any, source: Any, track: Any, *, begins_s: float) -> Iterator[Any]:
+    """The same as AAC."""
+    stream = container.add_stream("aac", rate=min(track.rate, _HIGHEST_RATE), layout=track.layout.name)
+    for packet in source.demux(track):
+        for samples in packet.decode():
+            samples.pts -= round(begins_s / samples.time_base)
+            if samples.pts >= 0:
+                yield from stream.encode(samples)
+    yield from stream.encode(None)
+
+
+def _seconds(packet: Any) -> float:
+    return float(packet.dts * packet.time_base)
 
 
 @contextmanager
 def _sound(av: Any, path: Path | None) -> Iterator[tuple[Any, Any] | None]:
-    """A file, open, and its first sound track that MP4 can hold; None without one."""
+    """A file, open, and its first sound track that can be decoded; None without one."""
     if path is None:
         yield None
         return
     with av.open(str(path)) as source:
-        tracks = [stream for stream in source.streams.audio if stream.codec_context.name in _SOUND_OF_MP4]
+        tracks = [stream for stream in source.streams.audio if stream.codec_context is not None]
         yield (source, tracks[0]) if tracks else None
 
 
@@ -184,3 +212,4 @@ def _even(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 _TIME_BASE = Fraction(1, 90_000)
 _SOUND_OF_MP4 = ("aac", "mp3", "ac3", "eac3", "opus", "alac", "flac")
+_HIGHEST_RATE = 48_000

@@ -14,8 +14,10 @@ from typing import TypeAlias
 import numpy as np
 from rich.console import Console
 
+from leadline.depth.camera import Camera
 from leadline.depth.correction import Correction
 from leadline.errors import InputError, PartialFailure, UsageError
+from leadline.inference.given_camera import demand_use, given_camera
 from leadline.inference.predictor import PointsDoNotHelp, Predictor, UnusualShape, load
 from leadline.inference.streams.frames import Frame, Source, is_stream, open_stream, without_password
 from leadline.inference.streams.outputs import ColorRange, Output, StreamKind, frame_list, output
@@ -38,12 +40,15 @@ def predict_streams(options: PredictOptions, kinds: Sequence[StreamKind]) -> Non
     Raises:
         PartialFailure: some frames could not be read; the others are done.
         InputError: a stream of which no frame could be read, or a file of points that cannot be used.
-        UsageError: points for several streams.
+        UsageError: points for several streams, or a flag that nothing has a use for.
         OutputError: no space or no permission.
     """
     points = _points_of_frames(options)
     given = None if options.range_m is None else read_range(options.range_m)
+    if options.fps is not None and not any(Path(text).is_dir() for text in options.inputs):
+        raise UsageError("--fps is for folders of frames; videos, cameras and addresses have their own times")
     predictor = load(options.model, device=options.device, backend=options.backend, threads=options.threads)
+    demand_use(options, kinds, predictor, streams=True)
     console = Console(stderr=True)
     faults: list[str] = []
     for text, name in _names(options.inputs).items():
@@ -65,12 +70,24 @@ def _points_of_frames(options: PredictOptions) -> PointsOfFrame | None:
         raise UsageError(f"--points are of one stream, got {len(options.inputs)}; give each a command of its own")
     points_of = open_readings(options.points, pictures=None)
 
+    camera_of = _camera_of_frames(options)
+
     def points(frame: Frame) -> Points | None:
         height, width = frame.image.shape[:2]
-        return points_of(frame.path or Path(frame_name(frame.number)), height=height, width=width, focal_px=focal_px)
+        name = frame.path or Path(frame_name(frame.number))
+        return points_of(name, height=height, width=width, camera=camera_of(frame))
 
-    focal_px = options.focal_px
     return points
+
+
+def _camera_of_frames(options: PredictOptions) -> Callable[[Frame], Camera | None]:
+    """The camera that was given, of each frame's size."""
+
+    def camera(frame: Frame) -> Camera | None:
+        height, width = frame.image.shape[:2]
+        return given_camera(options, height=height, width=width, name=str(frame.path or f"frame {frame.number}"))
+
+    return camera
 
 
 def _record(
@@ -92,7 +109,8 @@ def _record(
         predictor,
         live=live,
         steady=options.steady,
-        focal_px=options.focal_px,
+        focal_px=None,
+        camera=_camera_of_frames(options),
         points=points,
         stall_s=options.stall_s,
     )
@@ -169,7 +187,7 @@ def _names(inputs: Sequence[str]) -> dict[str, str]:
         address = without_password(text).split("://")[-1]
         name = path.stem if path.is_file() else path.resolve().name if path.is_dir() else address
         name = re.sub(r"[^\w.-]+", "-", name).strip("-") or "stream"
-        while name in names.values():
+        while name in {named for other, named in names.items() if other != text}:
             name += "_"
         names[text] = name
     return names

@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from leadline.depth.camera import Camera
 from leadline.depth.depth_map import DepthMap
 from leadline.errors import UsageError
 from leadline.inference.predictor import PointsLike, Predictor, load
@@ -39,6 +40,7 @@ def stream(
     live: bool | None = None,
     steady: bool = True,
     focal_px: float | None = None,
+    camera: Camera | None = None,
     points: Callable[[Frame], PointsLike | None] | None = None,
     fps: float | None = None,
     stall_s: float = 10.0,
@@ -52,6 +54,7 @@ def stream(
             plays a file or a folder at its own pace; False takes every frame of it, however long that takes.
         steady: filter over time (`Steady`).
         focal_px: of the camera, in pixels of the frames; as in `Predictor.predict`.
+        camera: instead of it, where more than the focal length is known; of the frames' size.
         points: asked for each frame that is taken: what was measured in it, as in `Predictor.predict`, or None.
         fps: frames a second of a folder.
         stall_s: how long a live stream may say nothing.
@@ -73,6 +76,7 @@ def stream(
             live=live,
             steady=steady,
             focal_px=focal_px,
+            camera=lambda frame: camera,
             points=points,
             stall_s=stall_s,
         )
@@ -85,6 +89,7 @@ def depth_of_frames(
     live: bool | None,
     steady: bool,
     focal_px: float | None,
+    camera: Callable[[Frame], Camera | None],
     points: Callable[[Frame], PointsLike | None] | None,
     stall_s: float,
 ) -> Generator[StreamedDepth, None, None]:
@@ -98,7 +103,8 @@ def depth_of_frames(
         frames = newest(frames if source.is_live else at_their_times(frames), stall_s=stall_s, name=source.name)
     filtered = Steady() if steady else None
     for frame in frames:
-        depth = predictor.predict(frame.image, focal_px=focal_px, points=points(frame) if points else None)
+        measured = points(frame) if points else None
+        depth = predictor.predict(frame.image, focal_px=focal_px, camera=camera(frame), points=measured)
         if filtered is not None:
             depth = replace(depth, metres=filtered(frame.image, depth.metres))
         yield StreamedDepth(depth, frame.number, frame.time_s, 1000 * (time.monotonic() - frame.arrived_s))
