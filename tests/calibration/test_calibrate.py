@@ -101,7 +101,7 @@ def test_of_a_single_photograph_it_is_said_that_others_may_differ(model, photogr
     words = ["calibrate", str(model), "--images", str(alone), "--points", str(points)]
     assert main([*words, "--out", str(tmp_path / "calibrated.safetensors")]) == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert "learnt from 1 of the 3 photographs or more that would show whether it holds for others" in said
+    assert "Learnt from 1 of the 3 photographs or more that would show whether it holds for others" in said
 
 
 def test_nothing_measured_is_told(model, photographs, tmp_path):

@@ -187,7 +187,7 @@ def test_one_point_that_cannot_be_meant_is_refused():
 @pytest.mark.parametrize("unit_m", [0.01, 0.001, 10.0])
 def test_points_that_agree_on_another_unit_are_refused(unit_m):
     points = measured(room(), 30)
-    with pytest.raises(PointsRefused, match=r"the points ask for .* times .*, which cannot be meant; are they in metres"):
+    with pytest.raises(PointsRefused, match=r"the points ask for .* times .*, which cannot be meant; are they in m"):
         scale_to_points(room(), Points(points.x_px, points.y_px, points.metres / unit_m))
 
 

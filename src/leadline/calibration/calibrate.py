@@ -40,8 +40,8 @@ def calibrate_command(options: CalibrateOptions) -> None:
     print(f"{out}: the model's metres {choice.correction}")
     if choice.correction.pictures < PICTURES_TO_LEAVE_OUT:
         print(
-            f"That was learnt from {choice.correction.pictures} of the {PICTURES_TO_LEAVE_OUT} photographs or more that "
-            f"would show whether it holds for others; the error bar is for those that it was learnt from"
+            f"Learnt from {choice.correction.pictures} of the {PICTURES_TO_LEAVE_OUT} photographs or more that would "
+            f"show whether it holds for others; the error bar is for those that it was learnt from"
         )
 
 

@@ -76,7 +76,7 @@ def stream(
             live=live,
             steady=steady,
             focal_px=focal_px,
-            camera=lambda frame: camera,
+            camera=lambda _: camera,
             points=points,
             stall_s=stall_s,
         )
