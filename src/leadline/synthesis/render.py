@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from leadline.depth.camera import Camera
 from leadline.synthesis.cameras import Pose, rays
+from leadline.synthesis.hits import NOTHING, Hits, dot
 from leadline.synthesis.lights import Light
 from leadline.synthesis.materials import Dice
-from leadline.synthesis.stage import NOTHING, Hits, Stage
+from leadline.synthesis.stage import Stage
 
 _WITHIN_PIXEL = ((-0.25, -0.25), (0.25, -0.25), (-0.25, 0.25), (0.25, 0.25))
 _NEAR_M = 1.3
@@ -62,23 +63,23 @@ def render(stage: Stage, camera: Camera, pose: Pose, dice: Dice) -> Rendered:
     labels = _labels(hits)
     seen = _smoothed(_visibility(stage, hits, dice, paths=3), labels, size)
     lit = _Lit(*_arriving(stage, hits, towards, seen), *_reflections(stage, hits, towards))
-    colour = stage.colours(hits, hits.distance / camera.fx_px)
+    colour = stage.surfaces.colours(hits, hits.distance / camera.fx_px)
     light = _leaving(stage, hits, colour, lit)
     part = np.maximum(hits.part, 0)
-    fine = np.flatnonzero(_at_edges(labels, size) | stage.is_patterned[part])
+    fine = np.flatnonzero(_at_edges(labels, size) | stage.surfaces.is_patterned[part])
     light[fine] = 0
     for right, down in _WITHIN_PIXEL:
         nearby = rays(camera, pose, columns=columns[fine] + right, rows=rows[fine] + down)
         light[fine] += _beside(stage, camera, origin[fine], nearby, labels[fine], lit.of(fine), dice) / len(
             _WITHIN_PIXEL
         )
-    facing = -_dot(hits.normal, towards) / np.sqrt(_dot(towards, towards))
+    facing = -dot(hits.normal, towards) / np.sqrt(dot(towards, towards))
     return Rendered(
         light.reshape(*size, 3),
         hits.distance.reshape(size),
         colour.mean(1).reshape(size),
         facing.reshape(size),
-        np.maximum(stage.gloss, stage.mirror)[part].reshape(size),
+        np.maximum(stage.surfaces.gloss, stage.surfaces.mirror)[part].reshape(size),
     )
 
 
@@ -102,11 +103,11 @@ def _beside(
     """(n, 3) light along rays beside the centres of pixels, lit as those where they meet the same surface."""
     hits = stage.look(origin, towards)
     other = np.flatnonzero(_labels(hits) != labels)
-    few = _only(hits, other)
+    few = hits.of(other)
     seen = _visibility(stage, few, dice, paths=2)
     lit.arriving[other], lit.highlights[other] = _arriving(stage, few, towards[other], seen)
     lit.share[other] = 0
-    return _leaving(stage, hits, stage.colours(hits, hits.distance / camera.fx_px), lit)
+    return _leaving(stage, hits, stage.surfaces.colours(hits, hits.distance / camera.fx_px), lit)
 
 
 def _at_edges(labels: NDArray, size: tuple[int, int]) -> NDArray:
@@ -136,9 +137,9 @@ def _share_of(stage: Stage, light: Light, above: NDArray, normal: NDArray, dice:
     first, second = dice.uniform(-1, 1, (2, len(above), 1)).astype(np.float32)
     half = light.half_sides.astype(np.float32)
     towards = light.centre.astype(np.float32) + first * half[0] + second * half[1] - above
-    worth = _dot(towards, normal) > 0
+    worth = dot(towards, normal) > 0
     if light.facing is not None:
-        worth &= _dot(towards, -light.facing.astype(np.float32)[None]) > 0
+        worth &= dot(towards, -light.facing.astype(np.float32)[None]) > 0
     seen = np.zeros(len(above), np.float32)
     reach = np.full(int(worth.sum()), 0.98, np.float32)
     seen[worth] = ~stage.is_blocked(above[worth], towards[worth], reach)
@@ -147,26 +148,26 @@ def _share_of(stage: Stage, light: Light, above: NDArray, normal: NDArray, dice:
 
 def _arriving(stage: Stage, hits: Hits, towards: NDArray, seen: NDArray) -> tuple[NDArray, NDArray]:
     """(n, 3) light that comes in, and (n, 3) highlights that go out towards the camera."""
-    gloss = stage.gloss[np.maximum(hits.part, 0)]
+    gloss = stage.surfaces.gloss[np.maximum(hits.part, 0)]
     shiny = np.flatnonzero(gloss > 0.05)
-    back = -towards[shiny] / np.sqrt(_dot(towards[shiny], towards[shiny]))[:, None]
+    back = -towards[shiny] / np.sqrt(dot(towards[shiny], towards[shiny]))[:, None]
     # More comes from above than from below, where the floor is dark.
     total = stage.scene.ambient.astype(np.float32) * (seen[-1] * (0.75 + 0.25 * hits.normal[:, 2]))[:, None]
     highlights = np.zeros_like(total)
     for light, share in zip(stage.scene.lights, seen, strict=False):
         direction, strength = _arrival(light, hits.position)
         strength = strength * share[:, None]
-        total += strength * np.maximum(_dot(direction, hits.normal), 0)[:, None]
+        total += strength * np.maximum(dot(direction, hits.normal), 0)[:, None]
         half = direction[shiny] + back
-        half /= np.maximum(np.sqrt(_dot(half, half)), 1e-6)[:, None]
-        sharp = np.maximum(_dot(half, hits.normal[shiny]), 0) ** (15 + 150 * gloss[shiny] ** 2)
+        half /= np.maximum(np.sqrt(dot(half, half)), 1e-6)[:, None]
+        sharp = np.maximum(dot(half, hits.normal[shiny]), 0) ** (15 + 150 * gloss[shiny] ** 2)
         highlights[shiny] += strength[shiny] * (0.5 * gloss[shiny] ** 2 * sharp)[:, None]
     return total, highlights
 
 
 def _leaving(stage: Stage, hits: Hits, colour: NDArray, lit: _Lit) -> NDArray:
     """(n, 3) light that surfaces throw back, give or mirror."""
-    own = colour * (lit.arriving + stage.glow[np.maximum(hits.part, 0)][:, None]) + lit.highlights
+    own = colour * (lit.arriving + stage.surfaces.glow[np.maximum(hits.part, 0)][:, None]) + lit.highlights
     light = own * (1 - lit.share)[:, None] + lit.mirrored * lit.share[:, None]
     light[hits.part == NOTHING] = 0
     return light
@@ -175,22 +176,24 @@ def _leaving(stage: Stage, hits: Hits, colour: NDArray, lit: _Lit) -> NDArray:
 def _arrival(light: Light, position: NDArray) -> tuple[NDArray, NDArray]:
     """(n, 3) unit directions to the middle of a light, and (n, 3) its irradiance if nothing is in the way."""
     towards = light.centre.astype(np.float32) - position
-    square = _dot(towards, towards)
+    square = dot(towards, towards)
     direction = towards / np.sqrt(square)[:, None]
     extent = np.float32((light.half_sides**2).sum())
     strength = np.ones_like(square) if light.is_far else 1 / (square + extent)
     if light.facing is not None:
-        strength = strength * np.maximum(_dot(direction, -light.facing.astype(np.float32)[None]), 0)
+        strength = strength * np.maximum(dot(direction, -light.facing.astype(np.float32)[None]), 0)
     return direction, strength[:, None] * np.array(light.colour, np.float32)
 
 
 def _reflections(stage: Stage, hits: Hits, towards: NDArray) -> tuple[NDArray, NDArray]:
     """(n, 3) light that surfaces mirror, and (n,) the share of it; both 0 where they are dull."""
     part = np.maximum(hits.part, 0)
-    unit = towards / np.sqrt(_dot(towards, towards))[:, None]
-    facing = np.clip(-_dot(unit, hits.normal), 0, 1)
+    unit = towards / np.sqrt(dot(towards, towards))[:, None]
+    facing = np.clip(-dot(unit, hits.normal), 0, 1)
     # Schlick's approximation to Fresnel.
-    strength = stage.mirror[part] + stage.gloss[part] * (0.04 + 0.96 * (1 - facing) ** 5) * (1 - stage.mirror[part])
+    strength = stage.surfaces.mirror[part] + stage.surfaces.gloss[part] * (0.04 + 0.96 * (1 - facing) ** 5) * (
+        1 - stage.surfaces.mirror[part]
+    )
     mirrored = np.zeros_like(towards)
     worth = np.flatnonzero((strength > 0.02) & (hits.part != NOTHING))
     strength[(strength <= 0.02) | (hits.part == NOTHING)] = 0
@@ -198,7 +201,7 @@ def _reflections(stage: Stage, hits: Hits, towards: NDArray) -> tuple[NDArray, N
         normal = hits.normal[worth]
         onward = unit[worth] + 2 * facing[worth, None] * normal
         other = stage.look(hits.position[worth] + _LIFT_M * normal, onward)
-        colour = stage.colours(other, other.distance * 0.01)
+        colour = stage.surfaces.colours(other, other.distance * 0.01)
         # Shadows within reflections are not followed: all is taken as half lit.
         half = np.full((len(stage.scene.lights) + 1, len(worth)), 0.5, np.float32)
         dull = _Lit(*_arriving(stage, other, onward, half), np.zeros_like(colour), np.zeros(len(worth), np.float32))
@@ -213,7 +216,7 @@ def _around(normal: NDArray, dice: Dice) -> NDArray:
     radius = np.sqrt(1 - height**2)
     sphere = np.stack([radius * np.cos(angle), radius * np.sin(angle), height], axis=1)
     direction = normal * np.float32(1.001) + sphere
-    return direction / np.maximum(np.sqrt(_dot(direction, direction)), 1e-4)[:, None]
+    return direction / np.maximum(np.sqrt(dot(direction, direction)), 1e-4)[:, None]
 
 
 def _labels(hits: Hits) -> NDArray:
@@ -236,13 +239,3 @@ def _smoothed(seen: NDArray, labels: NDArray, size: tuple[int, int], *, reach: i
             total += padded[:, beside[0], beside[1]] * same
             count += same
     return (total / count).reshape(len(seen), -1)
-
-
-def _only(hits: Hits, chosen: NDArray) -> Hits:
-    return Hits(
-        hits.part[chosen], hits.distance[chosen], hits.position[chosen], hits.normal[chosen], hits.triangle[chosen]
-    )
-
-
-def _dot(one: NDArray, other: NDArray) -> NDArray:
-    return one[:, 0] * other[:, 0] + one[:, 1] * other[:, 1] + one[:, 2] * other[:, 2]
