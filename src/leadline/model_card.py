@@ -43,6 +43,7 @@ class ModelCard:
             for; None when it was taught without regard to cameras.
         says_sigma: whether the network says in a second channel how far its metres are to be trusted.
         correction: what `leadline calibrate` found that the network's metres are to be corrected by; None: nothing.
+        is_corrected: whether the file's graph does that itself, as exported ones do.
     """
 
     encoder: str
@@ -61,6 +62,7 @@ class ModelCard:
     canonical_focal: float | None = None
     correction: Correction | None = None
     says_sigma: bool = False
+    is_corrected: bool = False
 
     @property
     def framing(self) -> Framing:

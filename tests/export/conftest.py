@@ -7,8 +7,7 @@ import pytest
 import torch
 
 from leadline.model_card import ModelCard
-from leadline.networks.depth_net import DepthNet
-from leadline.networks.model_file import save_model
+from leadline.networks.model_file import network_of, save_model
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -18,7 +17,7 @@ def export_once() -> Iterator[None]:
 
     def export(module, example, **options):
         weights = tuple(float(weight.sum()) for weight in module.parameters())
-        wanted = (weights, example[0].shape, str(options["dynamic_shapes"]))
+        wanted = (weights, str(module.correction), example[0].shape, str(options["dynamic_shapes"]))
         if wanted not in programs:
             programs[wanted] = really_export(module, example, **options)
         return programs[wanted]
@@ -34,7 +33,7 @@ def write_model() -> Callable[[Path, ModelCard], Path]:
 
     def write(path: Path, card: ModelCard) -> Path:
         torch.manual_seed(0)
-        net = DepthNet(card.encoder, codec=card.codec, min_depth_m=card.min_depth_m, max_depth_m=card.max_depth_m)
+        net = network_of(card)
         net.head.start_at(2.0)
         torch.nn.init.normal_(net.head.conv.weight, std=1.0)
         save_model(path, net, card)

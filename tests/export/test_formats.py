@@ -12,18 +12,31 @@ import numpy as np
 import onnx
 import pytest
 
+from leadline.calibration.calibrate import calibrate
 from leadline.calibration.stored_card import write_with_card
 from leadline.depth.correction import Correction
-from leadline.errors import ModelFileError
+from leadline.errors import ModelFileError, UsageError
 from leadline.export import export as export_module
 from leadline.export.catalog import FORMATS
 from leadline.export.export import export
 from leadline.inference.info import info_command
 from leadline.inference.predictor import Predictor, load
 from leadline.model_card import ModelCard
-from leadline.options import ExportOptions, InfoOptions
+from leadline.options import CalibrateOptions, ExportOptions, InfoOptions
 
-CARD = ModelCard("yolov8n", "log", min_depth_m=0.2, max_depth_m=8.0, height=64, width=96, fit="letterbox")
+CORRECTION = Correction("log", offset=0.2, gain=0.9, near_m=0.5, far_m=5.0)
+CARD = ModelCard(
+    "yolov8n",
+    "log",
+    min_depth_m=0.2,
+    max_depth_m=8.0,
+    height=64,
+    width=96,
+    fit="letterbox",
+    correction=CORRECTION,
+    says_sigma=True,
+)
+"""Calibrated, and saying sigma: what every format has to carry."""
 NEEDS = {
     "openvino": ("openvino",),
     "ncnn": ("ncnn", "pnnx"),
@@ -59,7 +72,7 @@ def copied(made: Path, folder: Path) -> Path:
 
 
 def test_the_card_travels_with_the_file_and_nothing_else_is_left(made, form):
-    assert load(made).card == CARD
+    assert load(made).card == replace(CARD, is_corrected=True)
     assert sorted(file.name for file in made.parent.iterdir()) == sorted(
         f"model{suffix}" for suffix in FORMATS[form].suffixes
     )
@@ -69,15 +82,18 @@ def test_metres_equal_torchs_for_batches_of_any_size(made, model):
     by_torch, by_file = load(model, device="cpu"), load(made, device="cpu")
     for batch in (1, 3):
         pictures = np.random.default_rng(batch).random((batch, 3, 64, 96), np.float32)
-        expected = by_torch.network(pictures)
-        assert expected.std() > 0.05  # the model has something to say
+        metres, doubts = np.split(by_torch.network(pictures), 2, axis=1)
+        assert metres.std() > 0.05  # the model has something to say
+        expected = np.concatenate([CORRECTION.apply(metres), doubts], axis=1)  # also without leadline
         assert np.abs(by_file.network(pictures) - expected).max() < 8e-4
 
 
 def test_a_photograph_gives_the_same_depth_map_as_in_torch(made, model):
     photograph = np.random.default_rng(3).integers(0, 256, (80, 60, 3), np.uint8)
-    expected = load(model, device="cpu").predict(photograph).metres
-    assert np.abs(load(made, device="cpu").predict(photograph).metres - expected).max() < 8e-4
+    expected, found = (load(file, device="cpu").predict(photograph) for file in (model, made))
+    assert np.abs(found.metres - expected.metres).max() < 8e-4
+    assert found.sigma_m is not None
+    np.testing.assert_allclose(found.sigma_m, expected.sigma_m, rtol=2e-3)
 
 
 def test_a_copy_with_another_card_corrects_the_same_metres(made, tmp_path):
@@ -88,6 +104,11 @@ def test_a_copy_with_another_card_corrects_the_same_metres(made, tmp_path):
     corrected, plain = (load(file, device="cpu").predict(photograph).metres for file in (copy, made))
     assert load(copy).card == card
     assert np.abs(corrected / plain - 1.5).max() < 1e-5
+
+
+def test_a_file_that_corrects_its_metres_is_not_calibrated_again(made):
+    with pytest.raises(UsageError, match="its graph corrects its metres already; calibrate the model that it was exp"):
+        calibrate(CalibrateOptions(made, "photographs"))
 
 
 def test_info_knows_the_file(made, capsys):

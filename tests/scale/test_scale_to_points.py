@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from leadline.depth.correction import Correction
 from leadline.errors import InputError, PointsRefused
@@ -167,6 +168,33 @@ def test_places_are_no_worse_than_one_scale_on_points_left_out(seed):
     predicted = (truth * 1.3 * np.exp(0.15 * random.normal(size=truth.shape))).astype(np.float32)
     found = scale_to_points(predicted, measured(truth, 60, outliers=0.1, seed=seed))
     assert off(found.depth_m, truth) < 1.1 * off(predicted / np.float32(1.3), truth)
+
+
+def test_places_are_mended_where_the_scale_is_right_already():
+    truth = room()
+    predicted = truth * np.linspace(1.3, 1 / 1.3, WIDTH, dtype=np.float32)
+    found = scale_to_points(predicted, measured(truth, 80))
+    assert found.correction.is_local
+    assert off(found.depth_m, truth) < 0.5 * off(predicted, truth)
+
+
+@pytest.mark.parametrize("count", [20, 80])
+def test_the_error_bar_is_that_of_the_map_after_places(count):
+    """Maps whose error changes smoothly from place to place: what is left of it is less than it was."""
+    random = np.random.default_rng(count)
+    truth, inside, local_errors = room(), 0, []
+    for seed in range(40):
+        coarse = Image.fromarray((0.15 * random.normal(size=(4, 5))).astype(np.float32))
+        smooth = np.asarray(coarse.resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC))
+        predicted = truth * np.exp(0.3 + smooth + 0.05 * random.normal(size=truth.shape)).astype(np.float32)
+        found = scale_to_points(predicted, measured(truth, count, seed=seed))
+        left = abs(float(np.median(np.log(truth / found.depth_m))))
+        if found.correction.is_local:
+            inside += left < found.correction.error
+            local_errors.append(found.correction.error)
+    assert len(local_errors) > 20
+    assert 0.5 < inside / len(local_errors) < 0.95
+    assert np.median(local_errors) < 0.18 / math.sqrt(count)  # the bar of a scale alone
 
 
 # --- Points that do not help ---

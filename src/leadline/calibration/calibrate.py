@@ -56,11 +56,16 @@ def calibrate(options: CalibrateOptions) -> tuple[Path, Choice]:
     Raises:
         PointsRefused: no correction helps; says how far off each is. Nothing is written then.
         InputError: no photographs, no points, or one of them that cannot be used.
-        UsageError: neither points nor a height.
+        UsageError: neither points nor a height, or a model whose graph is corrected already.
     """
     model = find_model(options.model)
     opened = open_model(model, device=options.device, backend=options.backend)
     card, beside = read_card(opened.metadata, name=str(model))
+    if card.is_corrected:
+        raise UsageError(
+            f"{model}: was exported from a calibrated model, and its graph corrects its metres already; calibrate the "
+            f"model that it was exported from, and export that again"
+        )
     predictor = Predictor(opened.network, replace(card, correction=None))
     pairs = _measured(predictor, options)
     choice = choose_correction(pairs.predicted_m, pairs.measured_m, pairs.picture, scale_sigma=math.inf)

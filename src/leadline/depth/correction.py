@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 Form = Literal["scale", "log", "inverse"]
+Array = TypeVar("Array")
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,8 @@ class Correction:
         gain: see above, > 0; 1 for a scale.
         near_m: nearest predicted depth at which something was measured; nearer, the factor is that of this depth.
         far_m: farthest such depth, with the same meaning.
-        error: one standard deviation of the logarithm of the factor in the middle of the points: 0.05 is 5 %.
+        error: one standard deviation of the logarithm of the factor in the middle of the points: 0.05 is 5 %; where it
+            is local, of the scale that is left wrong.
         points: how many measurements it comes from.
         ignored: how many of them contradict the others.
         pictures: from how many photographs they are.
@@ -58,18 +60,16 @@ class Correction:
         if self.form == "inverse" and not self.gain + self.offset * self.far_m > 0:
             raise ValueError(f"a correction that ends at infinity before {self.far_m} m: {self}")
 
-    def factor(self, depth_m: NDArray) -> NDArray:
+    def factor(self, depth_m: Array) -> Array:
         """What each predicted depth is multiplied by.
 
         Args:
-            depth_m: metres > 0, of any shape.
+            depth_m: metres > 0, of any shape; of NumPy, or a tensor of torch in a graph that is exported.
         """
-        measured = np.clip(depth_m, self.near_m, self.far_m)
+        measured = cast("Any", depth_m).clip(self.near_m, self.far_m)
         if self.form == "inverse":
-            return 1 / (self.gain + self.offset * measured)
-        if self.gain == 1:
-            return np.full_like(depth_m, math.exp(self.offset))
-        return np.exp(self.offset + (self.gain - 1) * np.log(measured))
+            return cast("Array", 1 / (self.gain + self.offset * measured))
+        return cast("Array", math.exp(self.offset) * measured ** (self.gain - 1))
 
     def apply(self, depth_m: NDArray[np.float32]) -> NDArray[np.float32]:
         """The corrected depth, float32 metres of the same shape."""

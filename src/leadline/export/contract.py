@@ -3,9 +3,11 @@
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from leadline.depth.correction import Correction
 from leadline.export.int8 import Quantize
 from leadline.model_card import ModelCard
 from leadline.networks.depth_net import DepthNet
@@ -22,7 +24,8 @@ class Write(Protocol):
 
         Args:
             net: in evaluation mode, on the CPU.
-            card: what the file says about itself; the runtime of the format reads it again.
+            card: what the file says about itself, for the runtime of the format to read; its correction is a part of
+                the graph (`Metres`).
             path: ends in the format's first suffix.
             half: keep the weights in float16.
             dynamic: take pictures of any height and width.
@@ -54,12 +57,22 @@ class Format(NamedTuple):
 
 
 class Metres(nn.Module):
-    """The network with its codec, so that every runtime gives metres, and sigma where the network says it."""
+    """The network with its codec and its calibration: every runtime gives metres, and sigma where the network says it.
 
-    def __init__(self, net: DepthNet) -> None:
+    Args:
+        net: the network.
+        correction: what `leadline calibrate` found; None: nothing.
+    """
+
+    def __init__(self, net: DepthNet, correction: Correction | None) -> None:
         super().__init__()
         self.net = net
+        self.correction = correction
 
     def forward(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b c i j"]:
         """Metres, and perhaps sigma."""
-        return self.net.said(image)
+        said = self.net.said(image)
+        if self.correction is None:
+            return said
+        metres = said[:, :1] * self.correction.factor(said[:, :1])
+        return metres if self.net.head.sigma is None else torch.cat([metres, said[:, 1:]], dim=1)

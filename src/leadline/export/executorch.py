@@ -23,7 +23,7 @@ def write_executorch(net: DepthNet, card: ModelCard, path: Path, *, half: bool, 
         from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
         from executorch.exir import to_edge_transform_and_lower
 
-        exported = torch.export.export(Metres(net).eval(), (example,))
+        exported = torch.export.export(Metres(net, card.correction).eval(), (example,))
         program = to_edge_transform_and_lower(exported, partitioner=[XnnpackPartitioner()]).to_executorch()
     path.write_bytes(program.buffer)
     append_card(path, card.to_json())

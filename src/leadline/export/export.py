@@ -1,6 +1,7 @@
 """`leadline export`: a model for another runtime, kept only when it says what torch says."""
 
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from leadline.atomic import atomic_write
 from leadline.errors import ModelFileError, UsageError
 from leadline.export.catalog import FORMATS
+from leadline.export.contract import Metres
 from leadline.export.int8 import Loss, Trial, make_trial
 from leadline.export.parity import (
     FLOAT16_WEIGHTS,
@@ -59,6 +61,7 @@ def export(options: ExportOptions) -> Exported:
     """
     _check_what_it_can(options)
     net, card = load_model(options.model)
+    card = replace(card, is_corrected=card.correction is not None)  # by the graph, as every format writes it
     pictures = drawn_pictures() if options.images is None else read_pictures(options.images)
     trial = make_trial(options, card) if options.int8 else None
     out = options.out or _beside(options)
@@ -72,7 +75,11 @@ def export(options: ExportOptions) -> Exported:
             raise UsageError(
                 f"format {options.format} needs the package {error.name}: pip install {install}"
             ) from error
-        apart = difference(load(part, device="cpu").network, _in_torch(net), _batches(card, pictures, options.dynamic))
+        apart = difference(
+            load(part, device="cpu").network,
+            _in_torch(Metres(net, card.correction)),
+            _batches(card, pictures, options.dynamic),
+        )
         _demand_equality(out, apart, loss, card, options)
     return Exported(out, apart, loss)
 
@@ -125,10 +132,10 @@ def _files(out: Path, options: ExportOptions) -> list[Path]:
     return [out, *(out.with_suffix(suffix) for suffix in others)]
 
 
-def _in_torch(net: DepthNet) -> Network:
+def _in_torch(net: Metres) -> Network:
     def network(images: NDArray[np.float32]) -> NDArray[np.float32]:
         with torch.inference_mode():
-            return np.asarray(net.said(torch.from_numpy(images)).numpy())
+            return np.asarray(net(torch.from_numpy(images)).numpy())
 
     return network
 

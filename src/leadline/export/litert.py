@@ -18,5 +18,5 @@ def write_litert(net: DepthNet, card: ModelCard, path: Path, *, half: bool, dyna
         import litert_torch
 
         example = torch.zeros(1, 3, card.height, card.width)
-        litert_torch.convert(Metres(net).eval(), (example,)).export(str(path))
+        litert_torch.convert(Metres(net, card.correction).eval(), (example,)).export(str(path))
     append_card(path, card.to_json())

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 import torch
 
 from leadline.errors import ModelFileError
+from leadline.export.contract import Metres
 from leadline.export.torchscript import save_trace
 from leadline.model_card import METADATA_KEY, ModelCard
 from leadline.networks.depth_net import DepthNet
@@ -24,7 +25,7 @@ def write_ncnn(net: DepthNet, card: ModelCard, path: Path, *, half: bool, dynami
     example = torch.zeros(1, 3, card.height, card.width)
     with TemporaryDirectory() as folder:
         traced = Path(folder) / "model.pt"
-        save_trace(net, example, traced, texts={})
+        save_trace(Metres(net, card.correction), example, traced, texts={})
         size = f"inputshape=[{','.join(map(str, example.shape))}]"
         done = subprocess.run(
             [pnnx.EXEC_PATH, traced.name, size, f"fp16={int(half)}"], cwd=folder, capture_output=True, text=True

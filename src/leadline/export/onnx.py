@@ -22,7 +22,7 @@ def write_onnx(net: DepthNet, card: ModelCard, path: Path, *, half: bool, dynami
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own deprecations
         program = torch.onnx.export(
-            Metres(net),
+            Metres(net, card.correction),
             (torch.zeros(2, 3, card.height, card.width),),  # two: torch.export would take a batch of one as fixed
             input_names=["image"],
             output_names=["depth_m"],

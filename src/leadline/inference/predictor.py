@@ -167,7 +167,7 @@ class Predictor:
         camera.demand_size(height=height, width=width)
         factor = self.card.metres_per_said(camera.fx_px, height=height, width=width)
         said_m, laplace = self._said(self.tensor(pixels))
-        if self.card.correction is not None:
+        if self.card.correction is not None and not self.card.is_corrected:
             said_m = self.card.correction.apply(said_m)
         said_m = said_m * np.float32(factor)
         correction = None

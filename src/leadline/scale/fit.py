@@ -58,8 +58,9 @@ def scale_to_points(depth_m: NDArray[np.float32], points: Points) -> Scaled:
     scaled_m = correction.apply(depth_m)
     local = fit_local(scaled_m, rows, columns, points.metres)
     if local is None:
+        _demand_help(choice)
         return Scaled(scaled_m, correction)
-    return Scaled(local.apply(scaled_m), replace(correction, is_local=True))
+    return Scaled(local.apply(scaled_m), replace(correction, is_local=True, error=local.error))
 
 
 def _demand_agreement(choice: Choice) -> None:
@@ -73,5 +74,10 @@ def _demand_agreement(choice: Choice) -> None:
         raise PointsRefused(f"the points ask for {choice.correction}, which cannot be meant; are they in metres?")
     if 3 * agree < points:
         raise PointsRefused(f"the {points} points contradict one another: only {agree} agree with the likeliest scale")
+
+
+def _demand_help(choice: Choice) -> None:
+    """Only without places: a scale that was right already may be off in many of them."""
     if choice.gain < -choice.gain_error:
+        points = choice.correction.points
         raise PointsRefused(f"the {points} points do harm: those left out are off by {choice.in_words()}")

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leadline.scale.choose import LARGEST_ERROR
+from leadline.scale.robust import NOISE, SPREAD_FREEDOM
 
 POINTS_FOR_PLACES = 8
 """Fewer points cannot say that places differ."""
@@ -30,10 +31,12 @@ class LocalFactor:
     Args:
         points: (n, 3) float32: where they are, in reaches.
         heights: (n,) float32.
+        error: one standard deviation of the logarithm of the scale that the map still lacks when it is multiplied so.
     """
 
     points: NDArray[np.float32]
     heights: NDArray[np.float32]
+    error: float
 
     def apply(self, depth_m: NDArray[np.float32]) -> NDArray[np.float32]:
         """The map times the factor of each place.
@@ -77,7 +80,13 @@ def fit_local(
     if not gains.mean() > gains.std() / math.sqrt(len(gains)):
         return None
     heights = _SIGMA**2 * np.linalg.solve(alike + np.diag(_NOISE**2 / trust), wanted)
-    return LocalFactor(points, heights.astype(np.float32))
+    return LocalFactor(points, heights.astype(np.float32), _error(left_out, trust))
+
+
+def _error(left_out: NDArray[np.float64], trust: NDArray[np.float64]) -> float:
+    """By the spread of points left out; of few, what is typical of maps of a right scale takes part in it."""
+    variance = (trust @ left_out**2 + SPREAD_FREEDOM * NOISE**2) / (trust.sum() + SPREAD_FREEDOM)
+    return math.sqrt(variance / len(left_out))
 
 
 def _places(columns: NDArray, rows: NDArray, depth_m: NDArray[np.floating], *, width: int) -> NDArray[np.float32]:
