@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from leadline.atomic import atomic_write, check_space, only_one, sweep, writing_failed
+from leadline.atomic import atomic_write, check_space, check_writable, only_one, sweep, writing_failed
 from leadline.errors import OutputError
 
 
@@ -44,6 +44,20 @@ def test_an_old_file_is_replaced(tmp_path):
         part.write_text("new")
         assert (tmp_path / "a.txt").read_text() == "old"
     assert (tmp_path / "a.txt").read_text() == "new"
+
+
+def test_what_cannot_be_written_is_told_beforehand_and_nothing_is_made(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    check_writable(tmp_path / "deep" / "down" / "a.txt")
+    check_writable(tmp_path / "file")
+    for path in ("file/a.txt", "file/deep/a.txt", "folder"):
+        with pytest.raises(OutputError, match=f"{path}: cannot be written"):
+            check_writable(tmp_path / path)
+    monkeypatch.setattr("leadline.atomic.os.access", lambda path, mode: path != tmp_path)
+    with pytest.raises(OutputError, match=r"Permission denied\); choose a folder you may write to"):
+        check_writable(tmp_path / "deep" / "a.txt")
+    assert names_in(tmp_path) == ["file", "folder"]
 
 
 @pytest.mark.parametrize("failure", [ValueError("no"), KeyboardInterrupt(), SystemExit(1)])

@@ -60,6 +60,23 @@ def atomic_write(path: Path) -> Iterator[Path]:
             part.unlink()
 
 
+def check_writable(path: Path) -> None:
+    """Refuse a file that could not be written before the work for it is done, rather than after; nothing is made.
+
+    Raises:
+        OutputError: a folder of that name, a file where its folder would be, or no permission.
+    """
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    hindrances = {
+        errno.EISDIR: path.is_dir(),
+        errno.ENOTDIR: not folder.is_dir(),
+        errno.EACCES: not os.access(folder, os.W_OK),
+    }
+    for number, hinders in hindrances.items():
+        if hinders:
+            raise OutputError(writing_failed(path, OSError(number, os.strerror(number))))
+
+
 def check_space(folder: Path, *, needed_bytes: int, name: str, instead: str) -> None:
     """Refuse at once what the disk cannot hold, rather than hours later.
 

@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -13,9 +14,10 @@ from leadline.benchmark.contest import Contender, Contest, Result, Timing
 from leadline.benchmark.figures import Latency, Ratio
 from leadline.cli import main
 from leadline.errors import InputError, UsageError
+from leadline.evaluation import evaluate
 from leadline.options import BenchmarkOptions
 from leadline.report.run import read_runs
-from leadline.run_folder import METRICS_FILE
+from leadline.run_folder import COLUMNS, METRICS_FILE
 
 
 def reported(tmp_path: Path, *words: object) -> str:
@@ -115,6 +117,24 @@ def test_what_is_no_run_is_refused_and_nothing_is_written(runs, tmp_path, capsys
     assert not out.exists()
 
 
+def test_what_cannot_be_written_is_told_before_anything_is_measured(runs, tmp_path, monkeypatch, capsys):
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("measured first")
+
+    monkeypatch.setattr("leadline.report.report.measure_runs", never)
+    (tmp_path / "file").touch()
+    assert main(["report", str(runs["log"]), "--out", str(tmp_path / "file" / "report.html")]) == 6
+    assert "choose a folder you may write to" in capsys.readouterr().err
+
+
+def test_a_measurement_that_is_interrupted_makes_no_page(runs, tmp_path, monkeypatch):
+    second = mock.Mock(side_effect=[mock.DEFAULT, KeyboardInterrupt], wraps=evaluate._score)
+    monkeypatch.setattr("leadline.evaluation.evaluate._score", second)
+    assert main(["report", str(runs["log"]), "--out", str(tmp_path / "report.html"), "--no-speed"]) == 130
+    assert second.call_count == 2
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_runs_of_one_name_are_told_apart_by_their_parents(runs, tmp_path):
     twin = tmp_path / "other" / "log"
     shutil.copytree(runs["log"], twin)
@@ -127,7 +147,7 @@ def test_runs_of_one_name_are_told_apart_by_their_parents(runs, tmp_path):
 def test_a_damaged_log_is_named(runs, tmp_path):
     broken = tmp_path / "broken"
     shutil.copytree(runs["log"], broken)
-    (broken / METRICS_FILE).write_text("epoch,step\n1,many\n")
+    (broken / METRICS_FILE).write_text(f"{','.join(COLUMNS)}\n{','.join(['many'] * len(COLUMNS))}\n")
     with pytest.raises(InputError, match=r"metrics.csv: the log is damaged \(could not convert"):
         read_runs([broken], model="best")
     (broken / METRICS_FILE).write_text("epoch,step\n1,2\n")

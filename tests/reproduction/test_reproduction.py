@@ -3,6 +3,7 @@
 import re
 import shutil
 from pathlib import Path
+from typing import get_args
 from xml.etree import ElementTree
 
 import pytest
@@ -14,7 +15,7 @@ from leadline.cli import main
 from leadline.data.sources.catalog import open_source
 from leadline.data.sources.densedepth_nyu import DenseDepthNyu
 from leadline.networks.depth_net import DepthNet
-from leadline.options import Recipe, ReproduceOptions
+from leadline.options import ExhibitName, Recipe, ReproduceOptions
 from leadline.recipes import read_recipe
 from leadline.report.run import read_runs
 from leadline.reproduction import networks, trainings
@@ -112,6 +113,7 @@ def test_all_is_on_one_page_that_needs_nothing_else(everything):
     page = (everything / "report.html").read_text(encoding="utf-8")
     titles = re.findall(r"<h2>((?:Table|Figure) \d)", page)
     assert re.findall(r"<a href=#(.*?)>", page) == re.findall(r"<section id=(.*?)>", page) == list(EXHIBITS)
+    assert get_args(ExhibitName) == (*EXHIBITS, "all")
     assert titles == ["Table 1", "Table 2", "Table 3", "Figure 1", "Figure 2", "Figure 3", "Figure 4", "Figure 5"]
     assert page.count("Not on NYU Depth v2") == len(EXHIBITS) - len(NEED_NO_FRAMES)
     assert re.findall(r"<script|<link|@import|src=\"(?!data:)", page) == []

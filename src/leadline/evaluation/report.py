@@ -149,7 +149,8 @@ def chosen_frames(source: Source, subset: str, card: ModelCard) -> list[Frame]:
     if own != fingerprint(source.frames):
         raise InputError(
             f"{source.root}: not the frames that this model was trained on (fingerprint {fingerprint(source.frames)}, "
-            f"the model's is {own}), so which of them it has seen is unknown; measure on all of them with --split all"
+            f"the model's is {own}), so which of them it has seen is unknown; `leadline evaluate --split all` measures "
+            f"on all of them"
         )
     split = make_split(source.frames, rule_from_plain(card.data["split"]))
     wanted = set(split.validation if subset == "val" else split.train)

@@ -79,12 +79,28 @@ def measure_runs(
         except InputError as error:
             missing[run.name] = f"{error}; say with --data where its frames are"
             continue
-        constant_m = predictor.card.training_median_m
-        evaluation = measure_model(predictor, source, frames, protocol, constant_m=constant_m)
-        measured.append(Measured(run, predictor, source, evaluation))
+        try:
+            measured.append(measure_run(run, predictor, source, frames, protocol))
+        except InputError as error:
+            missing[run.name] = str(error)
     for name, why in missing.items():
         console.print(f"[yellow]{name} is not measured:[/] {why}", highlight=False, soft_wrap=True)
     return measured, missing
+
+
+def measure_run(
+    run: Run, predictor: Predictor, source: Source, frames: Sequence[Frame], protocol: Protocol
+) -> Measured:
+    """Measure a run's model on frames of a source.
+
+    Raises:
+        InputError: not one frame could be used.
+        KeyboardInterrupt: some frames were not reached, and a page of half the frames would be taken for the whole.
+    """
+    evaluation = measure_model(predictor, source, frames, protocol, constant_m=predictor.card.training_median_m)
+    if evaluation.not_reached:
+        raise KeyboardInterrupt
+    return Measured(run, predictor, source, evaluation)
 
 
 def comparable(measured: Sequence[Measured]) -> list[list[Measured]]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from leadline.atomic import atomic_write
+from leadline.atomic import atomic_write, check_writable
 from leadline.benchmark.contest import Contest
 from leadline.benchmark.machine import machine_line
 from leadline.benchmark.models import benchmark
@@ -29,6 +29,7 @@ def report_command(options: ReportOptions) -> None:
     """
     console = Console(stderr=True)
     protocol = find_protocol(options.protocol)
+    check_writable(options.out)
     runs = read_runs(options.runs, model=options.model)
     machine = machine_line()  # before: it tells the load that others make
     measured, missing = measure_runs(

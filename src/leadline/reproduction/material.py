@@ -13,12 +13,11 @@ from leadline.data.order import evenly
 from leadline.data.sample import Source
 from leadline.data.sources.catalog import open_source
 from leadline.errors import InputError
-from leadline.evaluation.evaluate import Evaluation
 from leadline.evaluation.protocols import PROTOCOLS
-from leadline.evaluation.report import chosen_frames, measure_model
+from leadline.evaluation.report import chosen_frames
 from leadline.inference.predictor import load
 from leadline.options import ReproduceOptions
-from leadline.report.measured import Measured
+from leadline.report.measured import Measured, measure_run
 from leadline.report.run import Run
 from leadline.reproduction.trainings import whole_training
 
@@ -89,7 +88,5 @@ def measure(run: Run, source: Source, limit: int | None, protocol: str) -> Measu
         raise InputError(f"{run.folder}: holds no model yet")
     predictor = load(run.model)
     frames = chosen_frames(source, judging_part(run, source), predictor.card)
-    constant_m = predictor.card.training_median_m
     chosen = frames if limit is None else evenly(frames, limit)
-    evaluation: Evaluation = measure_model(predictor, source, chosen, PROTOCOLS[protocol], constant_m=constant_m)
-    return Measured(run, predictor, source, evaluation)
+    return measure_run(run, predictor, source, chosen, PROTOCOLS[protocol])

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from html import escape
 
 from rich.console import Console
 
 from leadline import __version__
-from leadline.atomic import atomic_write
+from leadline.atomic import atomic_write, check_writable
 from leadline.benchmark.machine import machine_line
 from leadline.errors import UsageError
 from leadline.options import ReproduceOptions
@@ -49,31 +49,40 @@ def reproduce_command(options: ReproduceOptions) -> None:
     """
     console = Console(stderr=True)
     names = list(EXHIBITS) if options.exhibit == "all" else [options.exhibit]
+    page = options.out / ("report.html" if options.exhibit == "all" else f"{options.exhibit}.html")
+    check_writable(page)
     machine, began = machine_line(), time.monotonic()
-    material, sections, links = Material(options, console), [], []
+    material = Material(options, console)
     if any(name not in NEED_NO_FRAMES for name in names):
         _say_what_is_given(material)
+    exhibits, sections = [], []
     for name in names:
         start = time.monotonic()
         exhibit = EXHIBITS[name](material)
         took_s = time.monotonic() - start
+        exhibits.append(exhibit)
         sections.append(exhibit.as_html(took_s))
-        links.append(f"<a href=#{exhibit.anchor}>{exhibit.number}</a>")
         for file, text in exhibit.files.items():
             with atomic_write(options.out / file) as part:
                 part.write_text(text, encoding="utf-8")
         console.print(f"{exhibit.title}, {took_s:.0f} s: {exhibit.caption}", highlight=False, soft_wrap=True)
-    title = f"{PAPER}: reproduced"
-    head = (
-        f"<h1>{title}</h1><p>By leadline {__version__} in {(time.monotonic() - began) / 60:.1f} minutes, trainings "
-        f"that were found done not counted, on {escape(machine)}.</p><pre>{escape(_command(options))}</pre>"
-        f"<p class=note>Figures of the paper are named as its claims; all others were measured here.</p>"
-        f"<p>{', '.join(links)}</p>"
-    )
-    page = options.out / ("report.html" if options.exhibit == "all" else f"{options.exhibit}.html")
+    head = _head(options, exhibits, took_s=time.monotonic() - began, machine=machine)
     with atomic_write(page) as part:
-        part.write_text(html_page(title, f"{head}{''.join(sections)}"), encoding="utf-8")
+        part.write_text(html_page(_TITLE, f"{head}{''.join(sections)}"), encoding="utf-8")
     print(page)
+
+
+_TITLE = f"{PAPER}: reproduced"
+
+
+def _head(options: ReproduceOptions, exhibits: Sequence[Exhibit], *, took_s: float, machine: str) -> str:
+    """Above the exhibits: what made them, and the way to each."""
+    links = ", ".join(f"<a href=#{exhibit.anchor}>{exhibit.number}</a>" for exhibit in exhibits)
+    return (
+        f"<h1>{_TITLE}</h1><p>By leadline {__version__} in {took_s / 60:.1f} minutes, trainings that were found done "
+        f"not counted, on {escape(machine)}.</p><pre>{escape(_command(options))}</pre>"
+        f"<p class=note>Figures of the paper are named as its claims; all others were measured here.</p><p>{links}</p>"
+    )
 
 
 def _say_what_is_given(material: Material) -> None:

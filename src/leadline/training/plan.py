@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from lightning_fabric import Fabric
 
-from leadline.atomic import atomic_write, sweep
+from leadline.atomic import atomic_write, check_writable, sweep
 from leadline.data.splits import Split, write_split
 from leadline.errors import ModelFileError, UsageError, did_you_mean
 from leadline.losses import TERMS
@@ -39,6 +39,7 @@ def make_plan(options: TrainOptions) -> Plan:
     Raises:
         UsageError: options that contradict one another, or a folder that holds another run.
         RecipeError: the resumed run's recipe is damaged.
+        OutputError: a folder that cannot be written to.
     """
     budget_s = None if options.time_budget is None else read_duration(options.time_budget)
     given = Recipe(data=options.data, model=options.model, optim=options.optim, run=options.run)
@@ -48,6 +49,7 @@ def make_plan(options: TrainOptions) -> Plan:
     folder = options.out or Path("runs") / f"{now}-{given.model.encoder.replace(':', '-')}"
     if (folder / STATE_FILE).exists() or (folder / RECIPE_FILE).exists():
         raise UsageError(f"{folder}: holds a run already; go on with it by --resume {folder}, or choose another --out")
+    check_writable(folder / RECIPE_FILE)
     return Plan(given, folder, resumes=False, budget_s=budget_s)
 
 
