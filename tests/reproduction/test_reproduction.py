@@ -125,7 +125,7 @@ def test_all_is_on_one_page_that_needs_nothing_else(everything):
 
 def test_the_page_has_the_command_that_made_it(everything, frames):
     page = (everything / "report.html").read_text(encoding="utf-8")
-    (command,) = re.findall(r"<pre>(leadline .*?)</pre>", page)
+    (command,) = re.findall(r"<pre class=wraps>(leadline .*?)</pre>", page)
     given = words(frames, everything)
     assert sorted(command.split()[1:]) == sorted(given)
     assert command.split()[1:3] == given[:2]
@@ -140,7 +140,7 @@ def test_in_a_browser_all_is_there_and_can_be_read(everything, tmp_path, width, 
 def test_figure_3_has_each_measured_figure_of_its_run_beside_the_papers_claim(everything):
     rows = cells((everything / "figure3.md").read_text())
     (run,) = read_runs([everything / "overfit-yolov8n"], model="last")
-    assert rows["from"] == ["random weights"]
+    assert rows["weights at first"] == ["random"]
     assert rows["steps"] == ["1"]
     assert float(rows["rms [m]"][0]) > 0
     assert rows["minutes"] == [f"{run.rows[-1]['seconds'] / 60:.1f}"]

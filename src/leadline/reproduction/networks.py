@@ -81,10 +81,10 @@ def _drawing(summary: Summary) -> str:
         from_bottom = _wire(f"M{middle + _BOX_WIDTH:g} {low:g}H{up:g}V{_top(row) + _BOX_HEIGHT}")
         parts.append(from_bottom if taken == bottom else _arrow(up, taken, row))
         taken = row
-    size = _RIGHT + _BOX_WIDTH + _LEFT, rows * (_BOX_HEIGHT + _GAP)
+    width, height = _RIGHT + _BOX_WIDTH + _LEFT, rows * (_BOX_HEIGHT + _GAP)
     return (
-        f'<svg class="plot" viewBox="0 0 {size[0]:g} {size[1]}" role="img" aria-label="the architecture">'
-        f"{''.join(parts)}</svg>"
+        f'<svg class="plot" style="max-width: {width * 1.1:.0f}px" viewBox="0 0 {width:g} {height}" role="img" '
+        f'aria-label="the architecture">{"".join(parts)}</svg>'
     )
 
 

@@ -80,7 +80,7 @@ def _head(options: ReproduceOptions, exhibits: Sequence[Exhibit], *, took_s: flo
     links = ", ".join(f"<a href=#{exhibit.anchor}>{exhibit.number}</a>" for exhibit in exhibits)
     return (
         f"<h1>{_TITLE}</h1><p>By leadline {__version__} in {took_s / 60:.1f} minutes, trainings that were found done "
-        f"not counted, on {escape(machine)}.</p><pre>{escape(_command(options))}</pre>"
+        f"not counted, on {escape(machine)}.</p><pre class=wraps>{escape(_command(options))}</pre>"
         f"<p class=note>Figures of the paper are named as its claims; all others were measured here.</p><p>{links}</p>"
     )
 
