@@ -1,6 +1,7 @@
 """What the ROS 2 node makes of messages, without ROS; with its message definitions where `rosbags` is installed."""
 
 import importlib.util
+import runpy
 import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -212,10 +213,26 @@ def test_ros_is_asked_for_only_when_the_node_runs(node, monkeypatch):
         node.main()
 
 
-def test_the_launch_file_starts_the_node_beside_it_with_every_parameter():
-    source = PATH.with_name("depth.launch.py").read_text(encoding="utf-8")
+def test_the_launch_file_starts_the_node_beside_it_with_every_parameter(monkeypatch):
+    """With stand-ins for ROS's launch, which hand on what they are given."""
+
+    def given(*words: object, **named: object) -> SimpleNamespace:
+        return SimpleNamespace(words=words, **named)
+
+    launch = SimpleNamespace(LaunchDescription=given)
+    actions = SimpleNamespace(DeclareLaunchArgument=given, ExecuteProcess=given)
+    substitutions = SimpleNamespace(LaunchConfiguration=lambda name: f"<{name}>")
+    for name, module in (("launch", launch), ("launch.actions", actions), ("launch.substitutions", substitutions)):
+        monkeypatch.setitem(sys.modules, name, module)
+    described = runpy.run_path(str(PATH.with_name("depth.launch.py")))["generate_launch_description"]()
+    *declared, process = described.words[0]
+    python, node_file, ros_arguments, *flags = process.cmd
+    assert (python, Path(node_file), ros_arguments) == ("python3", PATH, "--ros-args")
+    names = {"image", "camera_info", "range", "model", "threads", "steady", "points_px"}
+    assert {argument.words[0] for argument in declared} == names
+    set_by_flags = dict(zip(["".join(word) for word in flags[1::2]], flags[::2], strict=True))
+    assert set_by_flags == {
+        f"{name}:=<{name}>": "-r" if name in ("image", "camera_info", "range") else "-p" for name in names
+    }
     node_source = PATH.read_text(encoding="utf-8")
-    compile(source, "depth.launch.py", "exec")
-    for name in ("model", "threads", "steady", "points_px"):
-        assert f'declare_parameter("{name}"' in node_source
-        assert f'"{name}": (' in source
+    assert all(f'declare_parameter("{name}"' in node_source for name in ("model", "threads", "steady", "points_px"))
