@@ -3,7 +3,8 @@
 python benchmarks/doubt.py MODEL.safetensors --frames FRAMES [--steps 300]
 
 The rooms that the model's training left out are split in two; each half calibrates what is judged on the other. All at
-the network's own resolution, every room like any other.
+the network's own resolution, every room like any other; once as it is, with the error of each frame's scale, and once
+of what is left when the scale is right.
 """
 
 import math
@@ -17,12 +18,22 @@ import tyro
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
+from torch import Tensor
 from tyro.conf import Positional
 
 from leadline.data.sources.catalog import open_source
 from leadline.evaluation.report import chosen_frames
+from leadline.networks.depth_net import DepthNet
 from leadline.networks.model_file import load_model
-from leadline.training.doubt import Errors, calibrate_sigma, read_errors, spread, teach_sigma, with_sigma
+from leadline.training.doubt import (
+    Errors,
+    calibrate_sigma,
+    mean_over_rooms,
+    read_errors,
+    spread,
+    teach_sigma,
+    with_sigma,
+)
 
 NOMINAL = (0.5, 0.8, 0.95)
 REMOVED = (0.0, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
@@ -40,11 +51,13 @@ class Options:
     """Steps of teaching."""
     limit: int = 200
     """Most frames that teach."""
+    judged: int = 1000
+    """Most frames that are judged, spread over the rooms."""
 
 
 @dataclass(frozen=True)
 class Judged:
-    """The valid pixels of one frame: error in log depth, and the scales that are said for it."""
+    """The valid pixels of one frame: absolute error in log depth, and the scales that are said for it."""
 
     room: str
     error: NDArray[np.float64]
@@ -59,29 +72,32 @@ def main(options: Options) -> None:
     net = with_sigma(earlier, card)
     train = spread(chosen_frames(source, "train", card), options.limit)
     teach_sigma(net, read_errors(net, card, source, train), steps=options.steps)
-    left_out = read_errors(net, card, source, chosen_frames(source, "val", card))
+    left_out = read_errors(net, card, source, spread(chosen_frames(source, "val", card), options.judged))
     rooms = sorted({frame.room for frame in left_out})
     halves = [[frame for frame in left_out if frame.room in rooms[start::2]] for start in (0, 1)]
-    judged: list[Judged] = []
+    judged: dict[str, list[Judged]] = {"as it is": [], "once the scale is right": []}
     for calibrating, judging in (halves, halves[::-1]):
         factor = calibrate_sigma(net, calibrating)
-        constant = mean_over_rooms([(frame.room, float(frame.error[frame.valid].mean())) for frame in calibrating])
-        print(f"factor {factor:.2f} after the one before, constant {constant:.3f}, {len(judging)} frames judged")
-        judged += [judged_frame(net, frame, constant) for frame in judging]
-    print_tables(judged, Console(width=110))
+        scale_error = mean_over_rooms([(frame.room, abs(frame.scale)) for frame in calibrating])
+        print(f"factor {factor:.2f} after the one before, scale off by {scale_error:.3f}, {len(judging)} frames judged")
+        for frames, of_scale in zip(judged.values(), (scale_error, 0.0), strict=True):
+            constant = mean_over_rooms([(f.room, float(error_of(f, of_scale).mean())) for f in calibrating])
+            frames += [judged_frame(net, frame, constant, of_scale) for frame in judging]
+    for name, frames in judged.items():
+        print(f"\n{name}")
+        print_tables(frames, Console(width=110))
 
 
-def judged_frame(net: torch.nn.Module, frame: Errors, constant: float) -> Judged:
+def error_of(frame: Errors, of_scale: float) -> Tensor:
+    """Absolute error of the valid pixels; without that of the scale where nothing is said for it."""
+    rest = frame.rest[frame.valid]
+    return (rest + frame.scale if of_scale else rest).abs()
+
+
+def judged_frame(net: DepthNet, frame: Errors, constant: float, of_scale: float) -> Judged:
     with torch.no_grad():
-        learned = net.head.log_sigma(frame.features).exp()[frame.valid]
-    return Judged(frame.room, frame.error[frame.valid].double().numpy(), learned.double().numpy(), constant)
-
-
-def mean_over_rooms(values: list[tuple[str, float]]) -> float:
-    rooms: dict[str, list[float]] = {}
-    for room, value in values:
-        rooms.setdefault(room, []).append(value)
-    return float(np.mean([np.mean(members) for members in rooms.values()]))
+        learned = net.head.log_sigma(frame.features).exp()[frame.valid].double().numpy()
+    return Judged(frame.room, error_of(frame, of_scale).double().numpy(), np.hypot(learned, of_scale), constant)
 
 
 def print_tables(judged: list[Judged], console: Console) -> None:

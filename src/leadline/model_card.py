@@ -41,7 +41,9 @@ class ModelCard:
         made_by: version of leadline that wrote the file.
         canonical_focal: focal length, as a share of the input's width, of the camera that the network's metres are
             for; None when it was taught without regard to cameras.
-        says_sigma: whether the network says in a second channel how far its metres are to be trusted.
+        says_sigma: whether the network says in a second channel how far its metres are to be trusted: the scale of a
+            Laplace distribution of the error in log depth.
+        scale_error: the same of the error that all pixels of a picture share, which that leaves out.
         correction: what `leadline calibrate` found that the network's metres are to be corrected by; None: nothing.
         is_corrected: whether the file's graph does that itself, as exported ones do.
     """
@@ -63,6 +65,7 @@ class ModelCard:
     correction: Correction | None = None
     says_sigma: bool = False
     is_corrected: bool = False
+    scale_error: float = 0.0
 
     @property
     def framing(self) -> Framing:
@@ -171,6 +174,8 @@ def _check(card: ModelCard) -> None:
         raise ValueError(f"canonical focal length {card.canonical_focal}")
     if card.correction is not None and card.correction.form not in get_args(Form):
         raise ValueError(f"correction of form {card.correction.form!r}")
+    if not 0 <= float(card.scale_error) < math.inf:
+        raise ValueError(f"an error of the scale of {card.scale_error}")
     if card.fit not in ("letterbox", "stretch"):
         raise ValueError(f"fit {card.fit!r}")
 

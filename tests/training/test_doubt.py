@@ -95,6 +95,18 @@ def test_teaching_sigma_leaves_the_depth_as_it_was(taught):
     assert changed == {"head.sigma.weight", "head.sigma.bias"}
 
 
+def test_points_that_set_the_scale_make_sigma_smaller(taught):
+    predictor = load(taught[1], device="cpu")
+    assert predictor.card.scale_error > 0.05  # the untaught model is off by as much in rooms left out
+    alone = predictor.predict(photograph())
+    points = [[x, y, float(alone.metres[y, x])] for x in range(5, 130, 12) for y in range(5, 90, 12)]
+    scaled = predictor.predict(photograph(), points=points)
+    error = scaled.correction.error
+    assert error < 0.1 * predictor.card.scale_error
+    of_rest = np.sqrt((alone.sigma_m / alone.metres) ** 2 - 2 * predictor.card.scale_error**2)
+    np.testing.assert_allclose(scaled.sigma_m / scaled.metres, np.hypot(of_rest, error), rtol=0.02)
+
+
 def test_sigma_travels_with_an_export(taught, tmp_path):
     """One format for all: each is written from the same module, and proven against torch in both channels."""
     path = export(ExportOptions(taught[1], format="torchscript", out=tmp_path / "model.torchscript")).path

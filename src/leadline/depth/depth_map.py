@@ -50,7 +50,8 @@ class DepthMap:
         camera: that took it, of H x W pixels; a predictor gives the one it was told, or read in the EXIF, or else
             supposes that of the training.
         sigma_m: (H, W) float32, one standard deviation of the error in metres, of models that say it: by a Laplace
-            distribution half of the errors are below 0.49 of it, 95 % below 2.1. Points leave it as the model says it.
+            distribution half of the errors are below 0.49 of it, 95 % below 2.1. It is less where points set the
+            scale.
         correction: what points measured in this photograph made of the model's metres, or why nothing; None without
             points.
 

@@ -174,7 +174,10 @@ class Predictor:
         if points is not None:
             said_m, correction = self._scaled(said_m, points, height=height, width=width)
         restore = partial(self.card.framing.restore, height=height, width=width)
-        sigma_m = None if laplace is None else restore(said_m * laplace * np.float32(math.sqrt(2)))
+        # Of the scale that points have set their error bar is known, which is a standard deviation.
+        is_set = correction is not None and correction.refused is None
+        of_scale = math.sqrt(2) * self.card.scale_error if not is_set else correction.error
+        sigma_m = None if laplace is None else restore(said_m * np.hypot(math.sqrt(2) * laplace, np.float32(of_scale)))
         return DepthMap(restore(said_m), pixels, camera, correction, sigma_m)
 
     def _scaled(self, depth_m: NDArray[np.float32], points: PointsLike, *, height: int, width: int) -> Scaled:
@@ -191,7 +194,7 @@ class Predictor:
             return Scaled(depth_m, refused)
 
     def _said(self, tensor: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-        """Metres, and the Laplace scale of their error in log depth where the network says it."""
+        """Metres, and where the network says it the Laplace scale of the log error that a right scale leaves."""
         try:
             output = np.asarray(self.network(tensor), np.float32)
         except Exception as error:  # each runtime has exceptions of its own

@@ -150,7 +150,7 @@ class DepthHead(nn.Module):
         return self.conv(features)
 
     def log_sigma(self, features: Float[Tensor, "b c h w"]) -> Map:
-        """Logarithm of the scale of a Laplace distribution of the error in log depth.
+        """Logarithm of the scale of a Laplace distribution of the error in log depth that a right scale leaves.
 
         Bounded, so that no picture has certain or endless errors.
         """

@@ -82,8 +82,8 @@ class DepthNet(nn.Module):
     def said(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b c i j"]:
         """All that the network says: metres, and in a second channel, where it has one, how far they are to be trusted.
 
-        The second is the scale b of a Laplace distribution of the error in log depth: half of the errors are below
-        0.69 b, 95 % below 3 b.
+        The second is the scale b of a Laplace distribution of the error in log depth that a right scale leaves: half of
+        the errors are below 0.69 b, 95 % below 3 b.
         """
         features = self.decoder(self.encoder(image))
         metres = self.head.codec.decode(self.head(features).float())

@@ -1,9 +1,10 @@
 """`leadline doubt`: a model learns how far it is to be trusted, after it has learnt depth.
 
-One convolution on the decoder's features says the scale b of a Laplace distribution of the error in log depth, taught
-by its likelihood, |ln t - ln p| / b + ln b (Kendall & Gal, 2017). All else stands still, so it costs no accuracy.
-In rooms that taught the network its errors are smaller than elsewhere; so b is multiplied by one factor, by which rooms
-left out are as likely as can be.
+An error in log depth is that of the whole picture's scale (its median) and the rest. One convolution on the decoder's
+features says the scale b of a Laplace distribution of the rest, taught by its likelihood, |rest| / b + ln b (Kendall &
+Gal, 2017). All else stands still, so it costs no accuracy. In rooms that taught the network its errors are smaller than
+elsewhere; so b is multiplied by one factor, by which rooms left out are as likely as can be. How far the scale is off
+there stands in the card; where points set the scale, their error bar takes its place.
 """
 
 from collections.abc import Sequence
@@ -32,14 +33,16 @@ class Errors(NamedTuple):
     Args:
         room: where.
         features: of the decoder.
-        error: |ln truth - ln predicted|.
+        rest: ln truth - ln predicted, less their median over the frame; 0 where not valid.
         valid: where it was measured.
+        scale: that median.
     """
 
     room: str
     features: Float[Tensor, "1 c h w"]
-    error: Float[Tensor, "1 1 h w"]
+    rest: Float[Tensor, "1 1 h w"]
     valid: Bool[Tensor, "1 1 h w"]
+    scale: float = 0.0
 
 
 OfARoom = TypeVar("OfARoom", Errors, Frame)
@@ -53,12 +56,14 @@ def doubt_command(options: DoubtOptions) -> None:
     calibrating = chosen_frames(source, "val", card)
     net = with_sigma(earlier, card)
     teach_sigma(net, read_errors(net, card, source, teaching), steps=options.steps)
-    factor = calibrate_sigma(net, read_errors(net, card, source, calibrating))
+    left_out = read_errors(net, card, source, calibrating)
+    factor = calibrate_sigma(net, left_out)
+    scale_error = mean_over_rooms([(frame.room, abs(frame.scale)) for frame in left_out])
     out = options.out or options.model.with_name(f"{options.model.stem}-sigma.safetensors")
-    save_model(out, net, replace(card, says_sigma=True))
+    save_model(out, net, replace(card, says_sigma=True, scale_error=scale_error))
     print(
         f"{out}: taught on {len(teaching)} frames, multiplied by {factor:.2f} on {len(calibrating)} frames of rooms "
-        f"left out; depth is as before"
+        f"left out, where the scale of a picture is off by {scale_error:.2f} in log depth; depth is as before"
     )
 
 
@@ -92,9 +97,11 @@ def read_errors(net: DepthNet, card: ModelCard, source: Source, frames: Sequence
         truth_m = median_under(card.framing.depth(sample.depth_m), height=height, width=width)
         truth = torch.from_numpy(truth_m)[None, None]
         valid = (truth >= card.min_depth_m) & (truth <= card.max_depth_m)
-        error = torch.where(valid, (truth.clamp(min=1e-3) / predicted).log().abs(), 0.0)
         if valid.any():
-            found.append(Errors(frame.room, features.clone(), error.clone(), valid))
+            error = (truth.clamp(min=1e-3) / predicted).log()
+            scale = float(error[valid].median())
+            rest = torch.where(valid, error - scale, 0.0)
+            found.append(Errors(frame.room, features.clone(), rest.clone(), valid, scale))
     if not found:
         raise InputError(f"{source.root}: none of {len(frames)} frames has depth that the model can say")
     return found
@@ -122,21 +129,29 @@ def teach_sigma(net: DepthNet, frames: Sequence[Errors], *, steps: int) -> None:
 def surprise(net: DepthNet, frame: Errors) -> Float[Tensor, ""]:
     """Minus the mean log likelihood of a frame's errors, but for ln 2."""
     log_sigma = net.head.log_sigma(frame.features)[frame.valid]
-    return (frame.error[frame.valid] * (-log_sigma).exp() + log_sigma).mean()
+    return (frame.rest[frame.valid].abs() * (-log_sigma).exp() + log_sigma).mean()
 
 
 def calibrate_sigma(net: DepthNet, frames: Sequence[Errors]) -> float:
     """Multiply what the network says by the factor that makes these frames most likely, each room like any other."""
     assert net.head.sigma is not None
     assert net.head.sigma.bias is not None
-    rooms: dict[str, list[float]] = {}
+    ratios = []
     with torch.no_grad():
         for frame in frames:
-            ratio = frame.error * (-net.head.log_sigma(frame.features)).exp()
-            rooms.setdefault(frame.room, []).append(float(ratio[frame.valid].mean()))
-        factor = sum(sum(ratios) / len(ratios) for ratios in rooms.values()) / len(rooms)
+            ratio = frame.rest.abs() * (-net.head.log_sigma(frame.features)).exp()
+            ratios.append((frame.room, float(ratio[frame.valid].mean())))
+        factor = mean_over_rooms(ratios)
         net.head.sigma.bias += torch.tensor(factor).log()
     return factor
+
+
+def mean_over_rooms(values: Sequence[tuple[str, float]]) -> float:
+    """The mean of values by room, each room like any other."""
+    rooms: dict[str, list[float]] = {}
+    for room, value in values:
+        rooms.setdefault(room, []).append(value)
+    return sum(sum(members) / len(members) for members in rooms.values()) / len(rooms)
 
 
 def spread(frames: Sequence[Frame], limit: int) -> list[Frame]:
