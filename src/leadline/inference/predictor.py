@@ -174,9 +174,9 @@ class Predictor:
         if points is not None:
             said_m, correction = self._scaled(said_m, points, height=height, width=width)
         restore = partial(self.card.framing.restore, height=height, width=width)
-        # Of the scale that points have set their error bar is known, which is a standard deviation.
-        is_set = correction is not None and correction.refused is None
-        of_scale = math.sqrt(2) * self.card.scale_error if not is_set else correction.error
+        of_scale = math.sqrt(2) * self.card.scale_error
+        if correction is not None and correction.refused is None:  # points have set it, and know how well
+            of_scale = correction.error
         sigma_m = None if laplace is None else restore(said_m * np.hypot(math.sqrt(2) * laplace, np.float32(of_scale)))
         return DepthMap(restore(said_m), pixels, camera, correction, sigma_m)
 
