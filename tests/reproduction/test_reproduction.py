@@ -186,6 +186,17 @@ def test_a_training_that_is_there_is_taken(everything, frames, tmp_path, monkeyp
     assert (tmp_path / "figure5.html").read_text().count("<figure>") == 4
 
 
+def test_curves_of_a_training_on_other_frames_do_not_pass_for_these(everything, frames, write_scenes, tmp_path):
+    others = write_scenes(tmp_path / "others", rooms=2, frames=1)
+    run = everything / "training"
+    assert main([*words(others, tmp_path / "out", "figure4"), "--run", str(run)]) == 0
+    page = (tmp_path / "out" / "figure4.html").read_text()
+    (caption,) = re.findall(r"<h2>Figure 4.*?</h2><p>(.*?)</p>", page)
+    assert caption.endswith(f"minutes, on other frames, {frames.name}.")
+    assert "2 frames of 2 rooms" not in caption
+    assert main([*words(others, tmp_path / "out", "figure5"), "--run", str(run)]) == 3
+
+
 def test_a_training_without_an_epoch_is_nothing_to_show(everything, frames, tmp_path, capsys):
     young = shutil.copytree(everything / "training", tmp_path / "young")
     (young / METRICS_FILE).unlink()

@@ -21,7 +21,7 @@ from leadline.reproduction.exhibit import Exhibit, data_note, markdown, table_ex
 from leadline.reproduction.material import Material, judging_part, measure
 from leadline.reproduction.networks import ENCODERS
 from leadline.reproduction.step_time import STEP, time_steps
-from leadline.reproduction.trainings import overfitting, pace_note
+from leadline.reproduction.trainings import overfitting
 
 SHOWN = ("rel", "rms", "log10", "delta1", "delta2", "delta3")
 NYU_PROTOCOLS = tuple(name for name in PROTOCOLS if not name.startswith("kitti"))
@@ -50,7 +50,7 @@ def evaluation_table(material: Material) -> Exhibit:
         for said, metrics in ((f"{name} v{PROTOCOLS[name].version}", model), ("constant", constant)):
             rows.append([said, str(len(measured.evaluation.scores)), *(f"{getattr(metrics, m):.3f}" for m in SHOWN)])
     notes = [
-        f"{data_note(source)} {pace_note(run)}.",
+        f"{data_note(source)} {material.training_note}",
         "Below each protocol the constant prediction by it. Aligned protocols correct each frame by its own truth;",
         "fastdepth counts pixels without truth, as its script does, and where there are any its rel is infinite.",
     ]
@@ -89,7 +89,8 @@ def curves_figure(material: Material) -> Exhibit:
     run = material.training
     lines = [Line(name, run.column(f"{kind}_loss"), turn * 2) for turn, (kind, name) in enumerate(_LOSSES.items())]
     plot = line_chart("loss", lines, x_title="epoch", from_zero=True)
-    caption = f"{data_note(material.source)} {pace_note(run)}."
+    where = f"{data_note(material.source)} " if material.taught_on_source else ""
+    caption = f"{where}{material.training_note}"
     return Exhibit(
         "Figure 4: loss curves", caption, f"<div class=plots>{plot}</div>", {"figure4.svg": standalone(plot)}
     )
@@ -101,8 +102,8 @@ def predictions_figure(material: Material) -> Exhibit:
     frames = spread_frames([measured], material.options.pictures)
     rows = "".join(picture_row(frame, [measured], PLAIN) for frame in frames)
     caption = (
-        f"{data_note(material.source)} {pace_note(material.training)}. Errors are blue where the model says too near, "
-        f"red where too far."
+        f"{data_note(material.source)} {material.training_note} Errors are blue where the model says too near, red "
+        f"where too far."
     )
     return Exhibit("Figure 5: predictions", caption, rows)
 

@@ -10,7 +10,7 @@ from typing import Literal
 from rich.console import Console
 
 from leadline.data.order import evenly
-from leadline.data.sample import Source
+from leadline.data.sample import Source, fingerprint
 from leadline.data.sources.catalog import open_source
 from leadline.errors import InputError
 from leadline.evaluation.protocols import PROTOCOLS
@@ -19,7 +19,7 @@ from leadline.inference.predictor import load
 from leadline.options import ReproduceOptions
 from leadline.report.measured import Measured, measure_run
 from leadline.report.run import Run
-from leadline.reproduction.trainings import whole_training
+from leadline.reproduction.trainings import pace_note, whole_training
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,17 @@ class Material:
             LeadlineError: whatever a training can raise.
         """
         return whole_training(self.options, self.source, self.console)
+
+    @property
+    def taught_on_source(self) -> bool:
+        """Whether the training learned from these frames; one that was given may have learned from others."""
+        return [one.get("fingerprint") for one in self.training.sources[:1]] == [fingerprint(self.source.frames)]
+
+    @property
+    def training_note(self) -> str:
+        """How the training went, and on which frames where these are others."""
+        where = "" if self.taught_on_source else f", on other frames, {self.training.root.resolve().name}"
+        return f"{pace_note(self.training)}{where}."
 
     def measured(self, protocol: str) -> Measured:
         """The training's model under a protocol.

@@ -20,7 +20,6 @@ from leadline.reproduction import frames, networks
 from leadline.reproduction.claims import PAPER
 from leadline.reproduction.exhibit import Exhibit, data_note
 from leadline.reproduction.material import Material
-from leadline.reproduction.trainings import pace_note
 
 EXHIBITS: dict[str, Callable[[Material], Exhibit]] = {
     "table1": lambda _: networks.encoders_table(),
@@ -94,7 +93,7 @@ def _say_what_is_given(material: Material) -> None:
         )
     said = [data_note(material.source)]
     if options.run is not None:
-        said.append(f"{options.run}: {pace_note(material.training)}.")
+        said.append(f"{options.run}: {material.training_note}")
     material.console.print(" ".join(said), highlight=False, soft_wrap=True)
 
 
