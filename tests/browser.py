@@ -16,6 +16,7 @@ frame.onload = () => {{
   const plots = [...page.querySelectorAll("svg.plot")];
   const look = {{
     overflow: page.documentElement.scrollWidth - frame.clientWidth,
+    hidden_px: Math.max(0, ...[...page.querySelectorAll(".scrolls")].map(e => e.scrollWidth - e.clientWidth)),
     missing: [...page.images].filter(i => !i.complete || !i.naturalWidth).length,
     images: page.images.length,
     smallest_px: Math.min(...all.map(e => parseFloat(frame.contentWindow.getComputedStyle(e).fontSize))),
@@ -48,6 +49,7 @@ def look_at(page: str, folder: Path, *, width: int, scheme: str) -> None:
     assert found, done.stderr
     look = json.loads(html.unescape(found[1]))
     assert look["overflow"] <= 0
+    assert width < 1000 or look["hidden_px"] <= 0  # a wide screen shows whole tables
     assert (look["missing"], look["images"]) == (0, page.count("<img"))
     assert look["smallest_px"] >= 12
     assert look["plot_text_px"] >= 9

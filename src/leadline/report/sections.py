@@ -157,11 +157,11 @@ def speed_table(contest: Contest, names: Sequence[str]) -> str:
 
 
 def recipe_differences(runs: Sequence[Run]) -> str:
-    """The fields that the runs' recipes do not share; nothing for a single run."""
+    """The fields that the runs' recipes do not share, long values in several lines; nothing for a single run."""
     recipes = [_flat(as_plain(run.recipe)) for run in runs]
     keys = [key for key in recipes[0] if len({str(recipe.get(key)) for recipe in recipes}) > 1]
     rows = [[key, *(str(recipe.get(key)) for recipe in recipes)] for key in keys]
-    return table(["field", *(run.name for run in runs)], rows) if rows else ""
+    return f"<div class=wraps>{table(['field', *(run.name for run in runs)], rows)}</div>" if rows else ""
 
 
 def _flat(recipe: Mapping[str, Mapping[str, object]]) -> dict[str, object]:
