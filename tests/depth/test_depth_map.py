@@ -1,5 +1,7 @@
 """The result of a prediction: what it refuses, shows and writes."""
 
+from dataclasses import FrozenInstanceError, replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -85,6 +87,22 @@ def test_every_kind_is_written_under_its_suffix(tmp_path, kind):
     camera = Camera.centred(focal_px=70.0, width=80, height=60)
     DepthMap(METRES, image=IMAGE, camera=camera, sigma_m=METRES).save(path, kind=kind)
     assert path.stat().st_size > 0
+
+
+def test_sigma_given_as_a_function_is_made_once_and_only_when_it_is_read():
+    made = []
+    depth = DepthMap(METRES, sigma_m=lambda: made.append(1) or METRES)
+    assert made == []
+    assert depth.sigma_m is METRES
+    assert depth.sigma_m is METRES
+    assert made == [1]
+
+
+def test_a_map_without_sigma_says_none():
+    assert DepthMap(METRES).sigma_m is None
+    assert replace(DepthMap(METRES, sigma_m=METRES), image=IMAGE).sigma_m is METRES
+    with pytest.raises(FrozenInstanceError):
+        DepthMap(METRES).sigma_m = METRES
 
 
 def test_pictures_for_people_are_what_color_and_side_by_side_say(tmp_path):

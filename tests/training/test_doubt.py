@@ -1,9 +1,11 @@
 """A model learns how far it is to be trusted: what it says fits its errors, and its depth stays as it was."""
 
+import pickle
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 
@@ -13,6 +15,7 @@ from leadline.data.sources.catalog import open_source
 from leadline.data.splits import SplitRule
 from leadline.depth.depth_map import DepthMap
 from leadline.depth.files import read_depth
+from leadline.depth.framing import Framing
 from leadline.errors import UsageError
 from leadline.export.export import export
 from leadline.inference.predictor import load
@@ -95,6 +98,21 @@ def test_teaching_sigma_leaves_the_depth_as_it_was(taught):
     assert changed == {"head.sigma.weight", "head.sigma.bias"}
 
 
+def test_sigma_of_a_prediction_is_not_enlarged_before_it_is_read(taught, monkeypatch):
+    restored = []
+    restore = Framing.restore
+    monkeypatch.setattr(Framing, "restore", lambda *given, **size: restored.append(1) or restore(*given, **size))
+    depth = load(taught[1]).predict(photograph())
+    assert len(restored) == 1
+    assert depth.sigma_m is depth.sigma_m
+    assert len(restored) == 2
+
+
+def test_a_prediction_of_which_sigma_was_not_read_can_be_pickled(taught):
+    depth = load(taught[1]).predict(photograph())
+    assert np.array_equal(pickle.loads(pickle.dumps(depth)).sigma_m, depth.sigma_m)
+
+
 def test_points_that_set_the_scale_make_sigma_smaller(taught):
     predictor = load(taught[1], device="cpu")
     assert predictor.card.scale_error > 0.05  # the untaught model is off by as much in rooms left out
@@ -112,6 +130,14 @@ def test_sigma_travels_with_an_export(taught, tmp_path):
     path = export(ExportOptions(taught[1], format="torchscript", out=tmp_path / "model.torchscript")).path
     expected, found = (load(file, device="cpu").predict(photograph()) for file in (taught[1], path))
     assert np.abs(found.sigma_m / expected.sigma_m - 1).max() < 1e-3
+
+
+def test_sigma_adds_no_convolution_to_an_exported_graph(taught, tmp_path):
+    convolutions = []
+    for model in taught:
+        out = export(ExportOptions(model, out=tmp_path / f"{model.stem}.onnx")).path
+        convolutions.append([node.op_type for node in onnx.load(out).graph.node].count("Conv"))
+    assert convolutions[0] == convolutions[1]
 
 
 def test_sigma_is_written_as_millimetres_and_beside_the_metres(taught, tmp_path):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +41,36 @@ LARGEST_SURFACE_PX = 640
 own resolution, so that nothing is lost, and a photograph of 12 megapixels gives a mesh that can be opened."""
 
 
+_Given: TypeAlias = NDArray[np.float32] | Callable[[], NDArray[np.float32]] | None
+
+
+class _MadeWhenRead:
+    """A field that may be given as a function, which is called when the field is read first.
+
+    Two threads that read it first at once make the same map twice, which harms nobody.
+    """
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __set__(self, instance: object, value: _Given) -> None:
+        instance.__dict__[self._name] = value
+
+    def __get__(self, instance: object | None, owner: type) -> NDArray[np.float32] | None:
+        if instance is None:
+            return None  # of the class: what a dataclass takes for the field's default
+        value: _Given = instance.__dict__[self._name]
+        if callable(value):
+            value = instance.__dict__[self._name] = value()
+        return value
+
+
+if TYPE_CHECKING:
+    _Sigma: TypeAlias = _MadeWhenRead  # which gives another type than it is given
+else:
+    _Sigma = _Given
+
+
 @dataclass(frozen=True)
 class DepthMap:
     """Metric depth of one photograph.
@@ -51,12 +82,12 @@ class DepthMap:
             supposes that of the training.
         sigma_m: (H, W) float32, one standard deviation of the error in metres, of models that say it: by a Laplace
             distribution half of the errors are below 0.49 of it, 95 % below 2.1. It is less where points set the
-            scale.
+            scale. May be given as a function that makes it, which is then called when it is first read: few do.
         correction: what points measured in this photograph made of the model's metres, or why nothing; None without
             points.
 
     Raises:
-        ValueError: another shape or type.
+        ValueError: another shape or type; of a sigma that a function makes nothing is demanded.
 
     Example:
         >>> import numpy as np
@@ -68,7 +99,7 @@ class DepthMap:
     image: NDArray[np.uint8] | None = None
     camera: Camera | None = None
     correction: Correction | None = None
-    sigma_m: NDArray[np.float32] | None = None
+    sigma_m: _Sigma = _MadeWhenRead()
 
     def __post_init__(self) -> None:
         metres, image, camera = self.metres, self.image, self.camera
@@ -84,11 +115,10 @@ class DepthMap:
                 f"the camera must be of {metres.shape[1]}x{metres.shape[0]} pixels like its depth, got {camera.width}x"
                 f"{camera.height}; Camera.scaled_to gives it for another size"
             )
-
-        if self.sigma_m is not None and (self.sigma_m.shape != metres.shape or self.sigma_m.dtype != np.float32):
-            raise ValueError(
-                f"sigma must be {metres.shape} float32 like its depth, got {self.sigma_m.shape} {self.sigma_m.dtype}"
-            )
+        sigma_m = self.__dict__["sigma_m"]  # without making it
+        if isinstance(sigma_m, np.ndarray) and (sigma_m.shape != metres.shape or sigma_m.dtype != np.float32):
+            got = f"{sigma_m.shape} {sigma_m.dtype}"
+            raise ValueError(f"sigma must be {metres.shape} float32 like its depth, got {got}")
 
     def points(self, camera: Camera | None = None) -> NDArray[np.float32]:
         """The point in space that each pixel sees, in the camera's axes: x to the right, y down, z forward.

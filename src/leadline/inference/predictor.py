@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias, cast, overload
@@ -177,7 +178,7 @@ class Predictor:
         of_scale = math.sqrt(2) * self.card.scale_error
         if correction is not None and correction.refused is None:  # points have set it, and know how well
             of_scale = correction.error
-        sigma_m = None if laplace is None else restore(said_m * np.hypot(math.sqrt(2) * laplace, np.float32(of_scale)))
+        sigma_m = None if laplace is None else partial(_sigma_m, said_m, laplace, of_scale, restore)
         return DepthMap(restore(said_m), pixels, camera, correction, sigma_m)
 
     def _scaled(self, depth_m: NDArray[np.float32], points: PointsLike, *, height: int, width: int) -> Scaled:
@@ -229,6 +230,16 @@ def load(
     opened = open_model(path, device=device, backend=backend, threads=threads)
     card, _ = read_card(opened.metadata, name=str(path))
     return Predictor(opened.network, card)
+
+
+def _sigma_m(
+    depth_m: NDArray[np.float32],
+    laplace: NDArray[np.float32],
+    of_scale: float,
+    restore: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+) -> NDArray[np.float32]:
+    """One standard deviation at the photograph's size: of a Laplace distribution, and of the scale beside it."""
+    return restore(depth_m * np.hypot(math.sqrt(2) * laplace, np.float32(of_scale)))
 
 
 def _pixels(image: Picture) -> NDArray[np.uint8]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional
 
 from leadline.errors import UsageError, did_you_mean
 
@@ -148,6 +149,19 @@ class DepthHead(nn.Module):
     def forward(self, features: Float[Tensor, "b c h w"]) -> Map:
         """Encoded depth."""
         return self.conv(features)
+
+    def both(self, features: Float[Tensor, "b c h w"]) -> tuple[Map, Map]:
+        """Encoded depth and `log_sigma`, by one convolution.
+
+        Runtimes compute eight channels at a time and more, whether they are asked for one or two.
+        """
+        assert self.sigma is not None
+        assert self.conv.bias is not None
+        assert self.sigma.bias is not None
+        weight = torch.cat([self.conv.weight, self.sigma.weight])
+        bias = torch.cat([self.conv.bias, self.sigma.bias])
+        encoded, log_sigma = functional.conv2d(features, weight, bias, padding=1).chunk(2, dim=1)
+        return encoded, log_sigma.clamp(LEAST_LOG_SIGMA, LARGEST_LOG_SIGMA)
 
     def log_sigma(self, features: Float[Tensor, "b c h w"]) -> Map:
         """Logarithm of the scale of a Laplace distribution of the error in log depth that a right scale leaves.

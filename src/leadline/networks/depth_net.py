@@ -86,10 +86,10 @@ class DepthNet(nn.Module):
         the errors are below 0.69 b, 95 % below 3 b.
         """
         features = self.decoder(self.encoder(image))
-        metres = self.head.codec.decode(self.head(features).float())
         if self.head.sigma is None:
-            return metres
-        return torch.cat([metres, self.head.log_sigma(features).float().exp()], dim=1)
+            return self.head.codec.decode(self.head(features).float())
+        encoded, log_sigma = self.head.both(features)
+        return torch.cat([self.head.codec.decode(encoded.float()), log_sigma.float().exp()], dim=1)
 
     def named_stages(self) -> Iterator[tuple[str, nn.Module]]:
         """The parts in the order in which they run: encoder, decoder, head."""
