@@ -28,6 +28,16 @@ def contents(folder):
     return {str(file.relative_to(folder)): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
 
 
+def write_photographs(folder):
+    """A red one, and a file that is none."""
+    folder.mkdir()
+    red = np.zeros((60, 80, 3), np.uint8)
+    red[..., 0] = 255
+    Image.fromarray(red).save(folder / "red.png")
+    (folder / "broken.jpg").write_bytes(b"no picture")
+    return folder
+
+
 @pytest.fixture(scope="module")
 def ten(tmp_path_factory):
     folder = tmp_path_factory.mktemp("rooms") / "ten"
@@ -94,16 +104,47 @@ def test_a_set_larger_than_the_disk_is_refused_before_it_begins(tmp_path):
 
 
 def test_photographs_change_what_is_seen_but_not_the_depth(ten, tmp_path):
-    photos = tmp_path / "photos"
-    photos.mkdir()
-    red = np.zeros((60, 80, 3), np.uint8)
-    red[..., 0] = 255
-    Image.fromarray(red).save(photos / "red.png")
-    (photos / "broken.jpg").write_bytes(b"no picture")
-    make(tmp_path / "rooms", frames=1, textures=photos, sensor="none")
-    made = json.loads((tmp_path / "rooms" / "synth.json").read_text())
-    assert [name for name, _ in made["textures"]] == ["broken.jpg", "red.png"]
+    make(tmp_path / "rooms", frames=1, textures=write_photographs(tmp_path / "photos"), sensor="none")
     assert open_source(tmp_path / "rooms").read(open_source(tmp_path / "rooms").frames[0]).valid.all()
+
+
+def test_a_set_goes_on_with_the_same_photographs_wherever_their_folder_is(tmp_path):
+    photos = write_photographs(tmp_path / "photos")
+    make(tmp_path / "rooms", frames=1, textures=photos)
+    plan = (tmp_path / "rooms" / "synth.json").read_text()
+    assert json.loads(plan)["textures"]["pictures"] == 2
+    assert len(plan) < 400
+    assert make(tmp_path / "rooms", frames=1, textures=photos.rename(tmp_path / "moved")) == 0
+
+
+@pytest.mark.parametrize("change", ["another name", "another size", "another folder", "one more"])
+def test_a_set_does_not_go_on_with_other_photographs(tmp_path, change):
+    photos = write_photographs(tmp_path / "photos")
+    make(tmp_path / "rooms", frames=1, textures=photos)
+    broken = photos / "broken.jpg"
+    if change == "another name":
+        broken.rename(photos / "b.jpg")
+    elif change == "another size":
+        broken.write_bytes(b"no picture at all")
+    elif change == "another folder":
+        (photos / "deeper").mkdir()
+        broken.rename(photos / "deeper" / "broken.jpg")
+    else:
+        (photos / "more.jpg").write_bytes(b"no picture")
+    with pytest.raises(InputError, match=r"otherwise \(differs in: textures\)"):
+        make(tmp_path / "rooms", frames=1, textures=photos)
+
+
+def test_a_set_of_an_earlier_version_that_lists_its_photographs_goes_on(tmp_path):
+    photos = write_photographs(tmp_path / "photos")
+    make(tmp_path / "rooms", frames=1, textures=photos)
+    plan = tmp_path / "rooms" / "synth.json"
+    listed = [[path.name, path.stat().st_size] for path in sorted(photos.iterdir())]
+    plan.write_text(json.dumps({**json.loads(plan.read_text()), "textures": listed}))
+    assert make(tmp_path / "rooms", frames=1, textures=photos) == 0
+    (photos / "broken.jpg").write_bytes(b"other")
+    with pytest.raises(InputError, match=r"differs in: textures"):
+        make(tmp_path / "rooms", frames=1, textures=photos)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import multiprocessing
 import os
@@ -195,12 +196,14 @@ def _begin(options: SynthOptions, photographs: Sequence[Path]) -> None:
         "size": list(read_size(options.size)),
         "fov_deg": list(options.fov_deg),
         "sensor": options.sensor,
-        "textures": [[path.name, path.stat().st_size] for path in photographs],
+        "textures": _summary(photographs, options.textures),
     }
     path = options.out / PLAN_FILE
     if path.exists():
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
+            if isinstance(found.get("textures"), list):  # of an earlier version: each name and size
+                plan["textures"] = [[photograph.name, photograph.stat().st_size] for photograph in photographs]
             differing = [key for key in plan if found.get(key) != plan[key]]
         except (OSError, ValueError, AttributeError) as error:
             raise InputError(f"{path}: cannot be understood: {error}") from error
@@ -214,6 +217,12 @@ def _begin(options: SynthOptions, photographs: Sequence[Path]) -> None:
         raise InputError(f"{options.out}: holds something that is no set of rooms; choose another --out")
     with atomic_write(path) as part:
         part.write_text(json.dumps(plan), encoding="utf-8")
+
+
+def _summary(photographs: Sequence[Path], folder: Path | None) -> dict[str, Any]:
+    """How many there are, and one checksum of their sorted paths within the folder and their sizes in bytes."""
+    sizes = sorted((os.path.relpath(path, folder).replace(os.sep, "/"), path.stat().st_size) for path in photographs)
+    return {"pictures": len(sizes), "sha256": hashlib.sha256(json.dumps(sizes).encode()).hexdigest()}
 
 
 def _missing(options: SynthOptions, photographs: tuple[Path, ...]) -> Iterator[Work]:
