@@ -160,9 +160,9 @@ def places_table(views: list[View], options: Options, console: Console) -> None:
 def error_bars(views: list[View], options: Options, console: Console) -> None:
     """How often the true scale is within the error bar; and frames made worse, on points left out."""
     random = np.random.default_rng(0)
-    for count in (1, 2, 5, 20, 100):
+    for count in (1, 2, 5, 10, 20, 100):
         inside, worse, used = 0, 0, 0
-        for view in views:
+        for view in views * options.repeats:
             points = draw(view, count + LEFT_OUT, 0.0, options.noise, random)
             given, left_out = (
                 Points(points.x_px[part], points.y_px[part], points.metres[part])
@@ -175,8 +175,9 @@ def error_bars(views: list[View], options: Options, console: Console) -> None:
             inside += abs(best) < found.correction.error
             worse += off(found.depth_m, left_out) > off(by_one_scale(view, given), left_out) * 1.02
         console.print(
-            f"{count:>3} points: {used} of {len(views)} frames scaled; the median is right within the error bar in "
-            f"{inside / used:.0%}; worse than one scale by over 2 % on {LEFT_OUT} points left out in {worse / used:.0%}"
+            f"{count:>3} points: {used} of {len(views) * options.repeats} scaled; the median is right within the error "
+            f"bar in {inside / used:.0%}; worse than one scale by over 2 % on {LEFT_OUT} points left out in "
+            f"{worse / used:.0%}"
         )
 
 

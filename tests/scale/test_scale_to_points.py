@@ -11,6 +11,7 @@ from leadline.errors import InputError, PointsRefused
 from leadline.scale.choose import AS_IT_IS, choose_correction
 from leadline.scale.fit import MOST_POINTS, scale_to_points
 from leadline.scale.points import Points
+from leadline.scale.robust import SCALE_SIGMA, expected_levels
 
 HEIGHT, WIDTH = 60, 80
 
@@ -54,6 +55,37 @@ def test_a_single_point_is_believed_but_not_wholly():
     found = scale_to_points(truth / np.float32(1.4), Points.from_rows([[5, 5, 5.0]]))
     assert 1.25 < found.correction.factor(np.ones(1))[0] < 1.4
     assert found.depth_m.dtype == np.float32
+
+
+def test_a_point_that_asks_for_very_much_is_believed_less_than_one_that_asks_for_a_little():
+    asked = np.log([[1.2], [2.0], [4.0]])
+    little, much, very_much = expected_levels(asked, np.ones((3, 1)), level_sigma=SCALE_SIGMA)
+    assert 0.6 * asked[0, 0] < little < asked[0, 0]
+    assert little < much < asked[1, 0]
+    assert very_much < 0.7 * much
+
+
+def test_a_single_point_that_is_far_off_is_taken_for_what_it_may_be_worth():
+    flat = np.full((HEIGHT, WIDTH), 2.0, np.float32)
+    assert 1.3 < scale_to_points(flat, Points.from_rows([[5, 5, 5.0]])).depth_m[0, 0] / 2 < 1.6
+
+
+def test_one_wrong_point_of_three_hardly_moves_the_scale():
+    right, one_wrong = (
+        expected_levels(np.log([metres]), np.ones((1, 3)), level_sigma=SCALE_SIGMA)[0]
+        for metres in ([1.3, 1.3, 1.3], [1.3, 1.3, 5.0])
+    )
+    assert abs(one_wrong - right) < 0.06
+
+
+@pytest.mark.parametrize("wrong", [0.0, 0.1, 0.3])
+def test_one_point_is_better_than_none_even_if_a_third_are_wrong(wrong):
+    random = np.random.default_rng(0)
+    truth = SCALE_SIGMA * random.normal(size=1000)
+    factors = random.uniform(math.log(1.5), math.log(4), 1000) * random.choice([-1, 1], 1000)
+    asked = truth + np.where(random.random(1000) < wrong, factors, 0.18 * random.normal(size=1000))
+    found = expected_levels(asked[:, None], np.ones((1000, 1)), level_sigma=SCALE_SIGMA)
+    assert np.abs(found - truth).mean() < 0.9 * np.abs(truth).mean()
 
 
 def test_more_points_make_the_scale_more_certain():

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from leadline.depth.correction import Correction, Form
 from leadline.errors import PointsRefused
-from leadline.scale.robust import SCALE_SIGMA, level_error, outliers, robust_lines
+from leadline.scale.robust import SCALE_SIGMA, expected_levels, level_error, outliers, robust_lines
 
 AS_IT_IS = "as it is"
 LARGEST_ERROR = 0.5
@@ -146,9 +146,13 @@ def _fits(
     """Every form that the points allow."""
     near_m, far_m = float(predicted.min()), float(predicted.max())
     ratio = np.broadcast_to(log_measured - np.log(predicted), shares.shape)
-    scale = robust_lines(np.zeros(shares.shape[1]), ratio, shares, level_sigma=scale_sigma).level
+    is_few = len(predicted) < POINTS_FOR_A_LINE
+    if is_few:
+        scale = expected_levels(ratio, shares, level_sigma=scale_sigma)
+    else:
+        scale = robust_lines(np.zeros(len(predicted)), ratio, shares, level_sigma=scale_sigma).level
     fits: dict[Form, _Fit] = {"scale": _Fit("scale", np.ones_like(scale), scale, near_m, far_m)}
-    if (shares[0] > 0).sum() < POINTS_FOR_A_LINE or not near_m < far_m:
+    if is_few or not near_m < far_m:
         return fits
     # Lines are fitted to what the scale leaves, where their noise is even and their slope has a size to be believed.
     left = ratio - scale[:, None]

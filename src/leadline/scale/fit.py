@@ -72,7 +72,7 @@ def _demand_agreement(choice: Choice) -> None:
         )
     if not choice.is_meant:
         raise PointsRefused(f"the points ask for {choice.correction}, which cannot be meant; are they in metres?")
-    if 3 * agree < points:
+    if points > 1 and 3 * agree < points:
         raise PointsRefused(f"the {points} points contradict one another: only {agree} agree with the likeliest scale")
 
 

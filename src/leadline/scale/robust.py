@@ -18,6 +18,10 @@ distribution with SPREAD_FREEDOM. `NOISE` is less, and sharper: it has to tell o
 SPREAD_FREEDOM = 4.0
 SPREAD_SIGMA = 0.5
 """How much that spread differs from picture to picture: standard deviation of its logarithm."""
+WRONG = 0.1
+"""Share of points that are believed to be wrong altogether, where there are too few for the others to say it."""
+WRONG_SIGMA = 1.0
+"""By how much those are off, in log depth: some factor of about e, whichever way."""
 SCALE_SIGMA = 0.33
 """How far the scale of whole rooms is off, in log depth: what is believed before anything is measured."""
 SLOPE_SIGMA = 0.3
@@ -79,6 +83,30 @@ def outliers(residuals: NDArray[np.float64]) -> NDArray[np.bool_]:
     return np.abs(residuals) > 3 * NOISE
 
 
+def expected_levels(y: NDArray[np.float64], shares: NDArray[np.float64], *, level_sigma: float) -> NDArray[np.float64]:
+    """The mean of what is believed about a level after a few points, of which any may be wrong; one a row of shares.
+
+    A point far from what was believed is more likely wrong than right, and then moves the level little; the most
+    probable level would follow it, or stay where it was.
+
+    Args:
+        y: (f, n).
+        shares: (f, n) how much each point counts for each level; 0 leaves it out.
+        level_sigma: standard deviation of what is believed beforehand (normal, around 0); inf: nothing is.
+
+    Example:
+        A point that asks for a fifth more, and one that asks for the threefold:
+
+        >>> expected_levels(np.log([[1.2], [3.0]]), np.ones((2, 1)), level_sigma=SCALE_SIGMA).round(2)
+        array([0.12, 0.33])
+    """
+    levels = np.linspace(-3, 3, 601)
+    probabilities = np.array([_probability(row - levels[:, None], share, levels, level_sigma)
+                              for row, share in zip(y, shares, strict=True)])  # fmt: skip
+    mean: NDArray[np.float64] = probabilities @ levels / probabilities.sum(1)
+    return mean
+
+
 def level_error(
     residuals: NDArray[np.float64], shares: NDArray[np.float64], *, level: float, level_sigma: float
 ) -> float:
@@ -101,18 +129,25 @@ def level_error(
     """
     beside = np.concatenate([[0.0], np.geomspace(1e-3, 2.0, 50)])
     moved = np.concatenate([-beside[::-1], beside])
-    believed = (level + moved) ** 2 / (2 * level_sigma**2)
-    steps = np.linspace(-2, 2, 5)
-    surprises = []
-    for step, spread in zip(steps, SPREAD * np.exp(SPREAD_SIGMA * steps), strict=True):
-        squared = ((residuals - moved[:, None]) / spread) ** 2
-        of_points = (SPREAD_FREEDOM + 1) / 2 * np.log1p(squared / SPREAD_FREEDOM) + math.log(spread)
-        surprises.append(of_points @ shares + step**2 / 2)
-    surprise = np.array(surprises) + believed
-    probability = np.exp(surprise.min() - surprise).sum(0)
+    probability = _probability(residuals - moved[:, None], shares, level + moved, level_sigma)
     density = probability[len(beside) :] + probability[: len(beside)][::-1]
     within = np.concatenate([[0.0], np.cumsum(np.diff(beside) * (density[1:] + density[:-1]))])
     return float(np.interp(math.erf(math.sqrt(0.5)), within / within[-1], beside))
+
+
+def _probability(
+    errors: NDArray[np.float64], shares: NDArray[np.float64], levels: NDArray[np.float64], level_sigma: float
+) -> NDArray[np.float64]:
+    """Of each level but for a factor, all spreads of the points taken together; errors (g, n) are from each level."""
+    wrong = WRONG * np.exp(-((errors / WRONG_SIGMA) ** 2) / 2) / (WRONG_SIGMA * math.sqrt(2 * math.pi))
+    steps = np.linspace(-2, 2, 5)
+    surprises = []
+    for step, spread in zip(steps, SPREAD * np.exp(SPREAD_SIGMA * steps), strict=True):
+        right = (1 - WRONG) * _STUDENT_PEAK / spread * (1 + (errors / spread) ** 2 / SPREAD_FREEDOM) ** -_STUDENT_POWER
+        surprises.append(-np.log(right + wrong) @ shares + step**2 / 2)
+    surprise = np.array(surprises) + levels**2 / (2 * level_sigma**2)
+    probability: NDArray[np.float64] = np.exp(surprise.min() - surprise).sum(0)
+    return probability
 
 
 def _weights(residuals: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -152,3 +187,5 @@ def _medians(y: NDArray[np.float64], shares: NDArray[np.float64]) -> NDArray[np.
 
 
 _ROUNDS = 12
+_STUDENT_POWER = (SPREAD_FREEDOM + 1) / 2
+_STUDENT_PEAK = math.gamma(_STUDENT_POWER) / (math.gamma(SPREAD_FREEDOM / 2) * math.sqrt(SPREAD_FREEDOM * math.pi))
