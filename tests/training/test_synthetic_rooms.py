@@ -28,6 +28,13 @@ def test_rooms_are_made_once_and_named_in_the_recipe(tmp_path, monkeypatch):
     assert with_rooms(found, Console(quiet=True)) == found
 
 
+def test_what_is_rendered_is_not_searched_for_faults_of_cameras(tmp_path, monkeypatch):
+    monkeypatch.setenv("LEADLINE_CACHE", str(tmp_path / "cache"))
+    plan = plan_of(tmp_path, synthetic_frames=2)
+    assert plan.recipe.data.check
+    assert not with_rooms(plan, Console(quiet=True)).recipe.data.check
+
+
 def test_frames_of_ones_own_come_first(tmp_path):
     plan = plan_of(tmp_path, synthetic_frames=2, root=tmp_path)
     assert with_rooms(plan, Console(quiet=True)) is plan

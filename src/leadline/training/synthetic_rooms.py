@@ -13,7 +13,8 @@ from leadline.training.plan import Plan
 def with_rooms(plan: Plan, console: Console) -> Plan:
     """The plan with a data.root: its own, or rooms that are made now where the recipe asks for `synthetic_frames`.
 
-    The options.yaml of the run names the folder, so that it goes on with the same frames.
+    The options.yaml of the run names the folder, so that it goes on with the same frames. What is made is exact: the
+    data check, which judges by what real rooms look like, could only raise false alarms, and is left out.
 
     Raises:
         ModuleNotFoundError: embreex, of the extra `synth`, is not installed.
@@ -32,4 +33,4 @@ def with_rooms(plan: Plan, console: Console) -> Plan:
             console.print(f"making {data.synthetic_frames} frames once, in {folder}", soft_wrap=True, highlight=False)
         size = f"{data.height}x{data.width}"
         synthesize(SynthOptions(out=folder, frames=data.synthetic_frames, size=size), console=console)
-    return replace(plan, recipe=replace(plan.recipe, data=replace(data, root=folder)))
+    return replace(plan, recipe=replace(plan.recipe, data=replace(data, root=folder, check=False)))
