@@ -52,6 +52,14 @@ def test_the_mean_is_the_mean_of_all_weights_and_statistics(tmp_path, capsys):
     assert "the mean of 3 models" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("height", "is_said"), [(64, False), (96, True)])
+def test_models_of_two_input_sizes_are_averaged_with_a_word_about_the_scale(tmp_path, capsys, height, is_said):
+    sizes = enumerate((64, height))
+    paths = [write_model(tmp_path / f"{seed}.safetensors", seed=seed, height=size) for seed, size in sizes]
+    assert main(["average", *map(str, paths), "--out", str(tmp_path / "mean.safetensors")]) == 0
+    assert ("of 64x96 and 96x96: batch-norm statistics" in capsys.readouterr().out) == is_said
+
+
 def test_the_mean_has_the_licences_of_all(tmp_path):
     paths = [
         write_model(tmp_path / "a.safetensors", seed=0, licence="AGPL-3.0"),

@@ -37,6 +37,9 @@ def average_command(options: AverageOptions) -> None:
     # What the last one measured is not true of the mean.
     save_model(options.out, net, replace(card, licence=licence, scores={}, data={**card.data, "average_of": names}))
     print(f"{options.out}: the mean of {len(names)} models; leadline evaluate says how good it is")
+    sizes = sorted({f"{each.height}x{each.width}" for each in cards})
+    if len(sizes) > 1:
+        print(f"they are of {' and '.join(sizes)}: batch-norm statistics of other sizes move the scale of the mean")
 
 
 def mean_state(states: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
