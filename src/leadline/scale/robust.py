@@ -101,8 +101,8 @@ def expected_levels(y: NDArray[np.float64], shares: NDArray[np.float64], *, leve
         array([0.12, 0.33])
     """
     levels = np.linspace(-3, 3, 601)
-    probabilities = np.array([_probability(row - levels[:, None], share, levels, level_sigma)
-                              for row, share in zip(y, shares, strict=True)])  # fmt: skip
+    rows = zip(y[:, None, :] - levels[:, None], shares, strict=True)
+    probabilities = np.array([_probability(errors, share, levels, level_sigma) for errors, share in rows])
     mean: NDArray[np.float64] = probabilities @ levels / probabilities.sum(1)
     return mean
 

@@ -247,6 +247,8 @@ def test_what_is_measured_in_each_frame_sets_its_scale(write_video, tmp_path, mo
     ratios = [frame.depth.metres.mean() / plain.depth.metres.mean() for frame, plain in zip(frames, said, strict=True)]
     assert ratios[0] == ratios[2] == 1
     assert ratios[1] > 1.3
+    alone = model.predict(frames[1].depth.image, points=[[32, 24, 2.2]])
+    np.testing.assert_allclose(frames[1].depth.metres, alone.metres, rtol=1e-5)
 
 
 def test_points_in_a_file_set_the_scale_of_the_frames_that_they_name(write_video, tmp_path, model, capsys):
