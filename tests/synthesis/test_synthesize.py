@@ -135,18 +135,6 @@ def test_a_set_does_not_go_on_with_other_photographs(tmp_path, change):
         make(tmp_path / "rooms", frames=1, textures=photos)
 
 
-def test_a_set_of_an_earlier_version_that_lists_its_photographs_goes_on(tmp_path):
-    photos = write_photographs(tmp_path / "photos")
-    make(tmp_path / "rooms", frames=1, textures=photos)
-    plan = tmp_path / "rooms" / "synth.json"
-    listed = [[path.name, path.stat().st_size] for path in sorted(photos.iterdir())]
-    plan.write_text(json.dumps({**json.loads(plan.read_text()), "textures": listed}))
-    assert make(tmp_path / "rooms", frames=1, textures=photos) == 0
-    (photos / "broken.jpg").write_bytes(b"other")
-    with pytest.raises(InputError, match=r"differs in: textures"):
-        make(tmp_path / "rooms", frames=1, textures=photos)
-
-
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [

@@ -202,8 +202,6 @@ def _begin(options: SynthOptions, photographs: Sequence[Path]) -> None:
     if path.exists():
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
-            if isinstance(found.get("textures"), list):  # of an earlier version: each name and size
-                plan["textures"] = [[photograph.name, photograph.stat().st_size] for photograph in photographs]
             differing = [key for key in plan if found.get(key) != plan[key]]
         except (OSError, ValueError, AttributeError) as error:
             raise InputError(f"{path}: cannot be understood: {error}") from error
