@@ -8,7 +8,7 @@ import multiprocessing
 import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing.connection import wait
@@ -20,13 +20,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from leadline.atomic import atomic_write, check_space, sweep
+from leadline.depth.camera import Camera
 from leadline.depth.files import write_depth16
 from leadline.errors import InputError
 from leadline.inference.predict import find_images
 from leadline.options import SynthOptions, read_size
 from leadline.parallel import cores
-from leadline.synthesis.cameras import draw_camera, draw_pose
-from leadline.synthesis.render import render
+from leadline.synthesis.cameras import Pose, draw_camera, draw_pose
+from leadline.synthesis.materials import Dice
+from leadline.synthesis.render import Rendered, render
 from leadline.synthesis.scenes import build_scene
 from leadline.synthesis.sensor import Sensor, measure_depth, take_picture
 from leadline.synthesis.stage import Stage
@@ -38,6 +40,9 @@ GENERATOR = 2
 """Grows when the same seed gives other frames than before."""
 
 PLAN_FILE = "synth.json"
+
+Renderer = Callable[[Stage, Camera, Pose, Dice], Rendered]
+"""What a camera sees of a stage; all that is left to chance comes from the dice."""
 
 
 @dataclass(frozen=True)
@@ -116,11 +121,15 @@ def synthesize(options: SynthOptions, *, console: Console) -> int:
     return made
 
 
-def make_scene(work: Work) -> int:
+def make_scene(work: Work, look: Renderer = render) -> int:
     """Make what is missing of one room.
 
     Each frame depends on the seed, the scene's number and its own, and on nothing else: neither on which were there
     nor on who makes it.
+
+    Args:
+        work: the room.
+        look: what makes light and depth of it.
 
     Returns:
         How many frames were made.
@@ -146,7 +155,7 @@ def make_scene(work: Work) -> int:
     missing = [number for number in range(work.frames) if not _is_there(work.folder, number)]
     for number in missing:
         own = np.random.default_rng([work.seed, work.number, 1 + number])
-        rendered = render(stage, camera, draw_pose(own, stage, camera), own)
+        rendered = look(stage, camera, draw_pose(own, stage, camera), own)
         color, depth = _files(work.folder, number)
         write_depth16(depth, measure_depth(rendered, camera, own, sensor=work.sensor))
         with atomic_write(color) as part:
