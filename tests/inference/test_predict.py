@@ -89,6 +89,23 @@ def test_a_pattern_or_folder_without_pictures_is_an_error(tmp_path):
             find_images([text])
 
 
+def test_an_empty_name_is_not_the_folder_where_one_stands(album, monkeypatch):
+    monkeypatch.chdir(album)
+    with pytest.raises(InputError, match="empty name"):
+        find_images([""])
+
+
+def test_what_was_written_into_a_folder_of_pictures_is_not_read_the_next_time(album, monkeypatch):
+    monkeypatch.chdir(album)
+    for name in ("depth/b_color.png", "depth/deep/x.png", "depths/mine.png"):
+        photo(Path(name))
+    mine = ["[1].png", "a.PNG", "b.jpg", "deep/er/c.webp", "depths/mine.png"]
+    assert names(find_images(["."], results=Path("depth")), Path()) == mine
+    assert names(find_images([str(album)], results=Path("depth")), album) == mine
+    assert names(find_images(["depth"], results=Path("depth")), Path()) == ["depth/b_color.png", "depth/deep/x.png"]
+    assert names(find_images(["deep"], results=Path("depth")), Path()) == ["deep/er/c.webp"]
+
+
 def test_a_missing_file_is_reported_when_it_is_read(tmp_path):
     missing, there = tmp_path / "missing.jpg", photo(tmp_path / "there.jpg")
     assert find_images([str(missing), str(there)]) == [missing, there]

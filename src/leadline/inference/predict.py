@@ -49,7 +49,7 @@ def predict_command(options: PredictOptions) -> None:
 
 def _predict_photographs(options: PredictOptions) -> None:
     kinds = save_kinds(options.save or "depth16,color", known=SAVE_KINDS)
-    inputs = find_images(options.inputs)
+    inputs = find_images(options.inputs, results=options.out)
     # As many photographs in work as there are cores, and a core for each: quicker than all cores for one at a time.
     workers = min(options.workers or cores(), len(inputs))
     threads = options.threads or max(1, cores() // workers)
@@ -141,17 +141,23 @@ def _tell(console: Console, text: str, *, doubtful: bool = True) -> None:
     console.print(text, style="yellow" if doubtful else None, highlight=False, markup=False, soft_wrap=True)
 
 
-def find_images(inputs: Sequence[str]) -> list[Path]:
+def find_images(inputs: Sequence[str], *, results: Path | None = None) -> list[Path]:
     """Files named by files, folders (their pictures, at any depth) and patterns; each once, in order.
+
+    Args:
+        inputs: what was named.
+        results: folder that is written to; what lies in it is not taken for a picture of a folder around it.
 
     Raises:
         InputError: an input that names nothing.
     """
     found: dict[Path, None] = {}
     for text in inputs:
+        if not text:
+            raise InputError("an input is an empty name: is a variable of the shell not set?")
         path = Path(text)
         if path.is_dir():
-            files = sorted(file for file in path.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES)
+            files = sorted(_pictures(path, results))
         elif path.exists() or not glob.has_magic(text):
             files = [path]  # one that does not exist is reported when it is read
         else:
@@ -161,6 +167,14 @@ def find_images(inputs: Sequence[str]) -> list[Path]:
             raise InputError(f"{text}: no pictures there ({', '.join(IMAGE_SUFFIXES)})")
         found.update(dict.fromkeys(files))
     return list(found)
+
+
+def _pictures(folder: Path, results: Path | None) -> Iterator[Path]:
+    whole, own = folder.resolve(), results and results.resolve()
+    apart = folder / own.relative_to(whole) if own and whole in own.parents else None
+    for file in folder.rglob("*"):
+        if file.suffix.lower() in IMAGE_SUFFIXES and apart not in file.parents:
+            yield file
 
 
 def output_names(paths: Sequence[Path]) -> dict[Path, str]:

@@ -38,7 +38,7 @@ def label_command(options: LabelOptions) -> None:
         OutputError: no space or no permission; what is labelled stays.
         PartialFailure: some pictures could not be read; the others are done.
     """
-    photographs = name_photographs(find_images(options.images))
+    photographs = name_photographs(find_images(options.images, results=options.out))
     teachers = open_teachers(options)
     _check(options, teachers)
     camera = _camera(options, photographs[0])

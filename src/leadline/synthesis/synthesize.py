@@ -194,7 +194,7 @@ def _photographs(options: SynthOptions) -> tuple[Path, ...]:
         return ()
     if not options.textures.exists():
         raise InputError(f"{options.textures}: no such folder; --textures is a folder of photographs")
-    return tuple(find_images([str(options.textures)]))
+    return tuple(find_images([str(options.textures)], results=options.out))
 
 
 def _begin(options: SynthOptions, photographs: Sequence[Path]) -> None:
