@@ -158,6 +158,13 @@ def test_what_is_labelled_is_not_labelled_again(run, photographs, tmp_path, teac
     assert len(json.loads((tmp_path / "out/photos/scene.json").read_text())["confidence"]) == 5
 
 
+def test_labels_within_the_folder_of_the_photographs_are_not_labelled_themselves(run, photographs, tmp_path, capsys):
+    photographs(count=2)
+    for _ in range(2):
+        assert run(tmp_path) == 0
+        assert "2 photographs labelled" in capsys.readouterr().out
+
+
 def test_a_labelling_that_was_stopped_goes_on_to_the_same_labels(run, photographs, tmp_path, teacher):
     folder = photographs(count=6)
     assert run(folder) == 0
