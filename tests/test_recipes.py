@@ -6,7 +6,7 @@ import pytest
 
 from leadline.errors import RecipeError
 from leadline.options import DataOptions, ModelOptions, MoreSource, OptimOptions, Recipe, RunOptions
-from leadline.recipes import parse_recipe, read_recipe, recipe_names, write_recipe
+from leadline.recipes import parse_recipe, read_recipe, recipe_names, without_folders, write_recipe
 
 PAPER_LOSS = {"l1": 0.1, "gradient": 1.0, "ssim": 1.0}
 
@@ -34,6 +34,16 @@ def test_a_recipe_without_defaults_comes_back(tmp_path):
     )
     write_recipe(tmp_path / "copy.yml", recipe)
     assert read_recipe(str(tmp_path / "copy.yml")) == recipe
+
+
+def test_a_recipe_that_is_given_away_says_nothing_of_the_folders_of_the_machine():
+    more = (MoreSource(Path("../ada/labels"), share=0.5),)
+    data = DataOptions(root=Path("/home/ada/frames"), more=more, validation_file=Path("/home/ada/v.txt"))
+    told = without_folders(Recipe(data, ModelOptions(weights="/home/ada/w.pt"), OptimOptions(), RunOptions()))
+    assert "ada/" not in str(told)
+    assert (told["data"]["root"], told["data"]["validation_file"]) == ("frames", "v.txt")
+    assert (told["data"]["more"][0]["root"], told["model"]["weights"]) == ("labels", "w.pt")
+    assert without_folders(read_recipe("paper-yolov8n"))["model"]["weights"] == "default"
 
 
 @pytest.mark.parametrize(("name", "batch_size"), [("paper-yolov8n", 32), ("paper-densenet169", 8)])

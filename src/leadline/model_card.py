@@ -35,7 +35,7 @@ class ModelCard:
         fit: how pictures of another shape become the input ("letterbox" or "stretch").
         licence: of the weights, in words.
         training_median_m: median depth of the training frames: the constant prediction to beat.
-        recipe: the whole recipe, as plain values.
+        recipe: the whole recipe, as plain values; files and folders by their names alone.
         data: fingerprint, number of frames and split of the data it was trained on.
         scores: what the training measured on its validation frames.
         made_by: version of leadline that wrote the file.

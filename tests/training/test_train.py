@@ -22,6 +22,7 @@ from leadline.data import frames as frames_module
 from leadline.data import prepare as prepare_module
 from leadline.data.sources.scene_folders import SceneFolders
 from leadline.errors import InputError, ModelFileError, TrainingDiverged, TrainingInterrupted, UsageError
+from leadline.networks.model_file import load_model
 from leadline.options import DataOptions, ModelOptions, MoreSource, OptimOptions, RunOptions, TrainOptions
 from leadline.recipes import read_recipe, write_recipe
 from leadline.run_folder import COLUMNS, RECIPE_FILE, STATE_FILE, read_metrics
@@ -401,6 +402,12 @@ def test_a_run_leaves_all_its_files(whole):
     assert [path.name for path in sorted((whole / "predictions").iterdir())] == ["epoch-0001.png", "epoch-0002.png"]
     assert [row["epoch"] for row in read_metrics(whole)] == [1, 2]
     assert any((whole / "tensorboard").iterdir())
+
+
+def test_a_model_names_its_frames_but_not_where_they_lie(frames, whole):
+    card = load_model(whole / "last.safetensors")[1]
+    assert card.recipe["data"]["root"] == frames.name
+    assert str(frames.parent) not in card.to_json()
 
 
 def test_a_finished_run_may_be_resumed_and_stays_as_it_is(frames, whole, tmp_path):

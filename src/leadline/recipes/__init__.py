@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -77,18 +77,29 @@ def write_recipe(path: Path, recipe: Recipe) -> None:
 
 def as_plain(recipe: Recipe) -> dict[str, Any]:
     """A recipe as nested dictionaries of plain values, for YAML and JSON."""
+    return _sections(recipe, path=str)
+
+
+def without_folders(recipe: Recipe) -> dict[str, Any]:
+    """The same with files and folders by their names alone: where they lie on a machine concerns nobody else."""
+    weights = Path(recipe.model.weights).name
+    named = dataclasses.replace(recipe, model=dataclasses.replace(recipe.model, weights=weights))
+    return _sections(named, path=lambda path: path.name)
+
+
+def _sections(recipe: Recipe, *, path: Callable[[Path], str]) -> dict[str, Any]:
     return {
-        section.name: _plain(dataclasses.asdict(getattr(recipe, section.name)))
+        section.name: _plain(dataclasses.asdict(getattr(recipe, section.name)), path)
         for section in dataclasses.fields(Recipe)
     }
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, path: Callable[[Path], str]) -> Any:
     if isinstance(value, dict):
-        return {key: _plain(entry) for key, entry in value.items()}
+        return {key: _plain(entry, path) for key, entry in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(entry) for entry in value]
-    return str(value) if isinstance(value, Path) else value
+        return [_plain(entry, path) for entry in value]
+    return path(value) if isinstance(value, Path) else value
 
 
 def _fill(kind: type[T], node: yaml.Node, *, where: str, name: str) -> T:

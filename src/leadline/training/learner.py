@@ -15,7 +15,7 @@ from leadline.model_card import ModelCard
 from leadline.networks.depth_net import DepthNet
 from leadline.networks.encoders.catalog import find_encoder
 from leadline.networks.model_file import load_model, save_model
-from leadline.recipes import as_plain
+from leadline.recipes import without_folders
 from leadline.run_folder import STATE_FILE
 from leadline.training.averaging import WeightAverage
 from leadline.training.checkpoint import Progress, load_checkpoint, save_checkpoint
@@ -138,7 +138,7 @@ def save_models(
         licence=learner.licence,
         training_median_m=data.median_m,
         canonical_focal=recipe.data.canonical_focal,
-        recipe=as_plain(recipe),
+        recipe=without_folders(recipe),
         data={
             "fingerprint": data.store.fingerprint,
             "frames": len(data.split.train),
